@@ -1,0 +1,62 @@
+"""The options of the stage ``chunk``."""
+
+from typing import Any
+
+import attrs
+
+from docparse_runner import option
+
+LAYERS = ("body", "notes", "furniture", "background", "invisible")
+"""The content layers of a DoclingDocument."""
+
+
+def _known_layers(_options: Any, _field: Any, layers: tuple[str, ...]) -> None:
+    unknown = [layer for layer in layers if layer not in LAYERS]
+    if unknown or not layers:
+        msg = f"layers must be among {', '.join(LAYERS)}, not {', '.join(unknown) or 'empty'}"
+        raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What a user may choose; the tokenizer's digest enters the config hash through ``docparse_resolve``.
+
+    Attributes:
+        model: the embedding model whose tokenizer counts: a folder, or a name at the model hub; None means the one
+            that the stage ``embed`` takes by default.
+        chunker: a name in the entry point group ``docparse_chunk.chunkers``.
+        max_tokens: most tokens of a chunk with its headings, special tokens not counted; None means what the model
+            reads less its special tokens.
+        min_tokens: sections smaller than this join a neighbour under the same heading; 0 keeps every section apart.
+        overlap_tokens: how much of a chunk's end is repeated at the beginning of the next one of the same section.
+        cross_headings: pack across headings: as few chunks as possible, whatever they are about.
+        layers: the content layers that are read, of ``LAYERS``.
+    """
+
+    model: str | None = option(
+        None,
+        help="Embedding model whose tokenizer counts: a folder, or a name at the model hub.",
+        default_text="the model at hand, sentence-transformers/all-MiniLM-L6-v2",
+        shared=True,
+        affects_output=False,
+    )
+    chunker: str = option("structural", help="How documents are cut: structural, page, or the name of a plugin's.")
+    max_tokens: int | None = option(
+        None,
+        help="Longest chunk, headings included, special tokens not.",
+        unit="tokens",
+        ge=16,
+        default_text="what the model reads less its special tokens",
+    )
+    min_tokens: int = option(
+        64, help="Join smaller sections with their neighbours under one heading; 0 never.", unit="tokens", ge=0
+    )
+    overlap_tokens: int = option(
+        0, help="Repeat up to this much of a chunk at the start of the next.", unit="tokens", ge=0
+    )
+    cross_headings: bool = option(False, help="Fill chunks across headings, under whatever heading they begin.")
+    layers: tuple[str, ...] = option(
+        ("body",),
+        help="Content layers to read: body, notes (a slide's), furniture (page headers and footers), ...",
+        validator=_known_layers,
+    )

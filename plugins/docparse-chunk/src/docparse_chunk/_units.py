@@ -1,0 +1,241 @@
+"""The nouns of chunking: units of text with their sources, sections of units, chunks of units."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+HEADING = "heading"
+"""The kind of a unit that is a heading written in the text."""
+
+
+@attrs.frozen
+class Box:
+    """A rectangle on a page, as docling gives it.
+
+    Attributes:
+        page: page number, from 1.
+        l: left, in points.
+        t: top, in points.
+        r: right, in points.
+        b: bottom, in points.
+        coord_origin: which corner of the page is (0, 0): ``TOPLEFT`` or ``BOTTOMLEFT``.
+    """
+
+    page: int
+    l: float  # noqa: E741 - docling's name
+    t: float
+    r: float
+    b: float
+    coord_origin: str
+
+
+@attrs.frozen
+class Source:
+    """An item of the document that text came from.
+
+    Attributes:
+        ref: docling's ``self_ref``, ``#/texts/12``.
+        boxes: every place of the item; empty for formats without pages.
+    """
+
+    ref: str
+    boxes: tuple[Box, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class Header:
+    """The header of a table.
+
+    Attributes:
+        text: its lines, the rule below them included.
+        titles: what each column is called, as many as the table has columns.
+    """
+
+    text: str
+    titles: tuple[str, ...]
+
+
+@attrs.frozen(eq=False)
+class Row:
+    """A row of a table, for when it has to be written without the rest of its table.
+
+    Attributes:
+        header: the table's, shared by its rows.
+        cells: the row's texts, as many as the table has columns; empty where there is none.
+        starts: where each cell begins in the row's text, in characters.
+    """
+
+    header: Header
+    cells: tuple[str, ...]
+    starts: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Unit:
+    """A piece of the document that is not cut unless it alone is too long.
+
+    Attributes:
+        text: as a person reads it.
+        before: what stands between the previous unit and this one when both are in one chunk.
+        kind: ``text``, ``list_item``, ``table``, ``code``, ``formula``, ``caption``, ``footnote``, ``picture``,
+            ``key_value`` or ``heading``.
+        start: first character in the document's body text (see ``Document``).
+        end: last character, exclusive.
+        sources: (offset in `text`, item) pairs, in order: the items that the text came from.
+        opens: whether a paragraph, item, table or block of code begins here: the better place for a cut.
+        leads: whether it introduces what follows (a heading, a caption above a table) and should not end a chunk.
+        caption: of the table or figure that the unit belongs to.
+        row: set for rows of a table.
+    """
+
+    text: str
+    before: str
+    kind: str
+    start: int
+    end: int
+    sources: tuple[tuple[int, Source], ...]
+    opens: bool = True
+    leads: bool = False
+    caption: str = ""
+    row: Row | None = None
+
+    def cut(self, spans: Sequence[tuple[int, int]]) -> list["Unit"]:
+        """Return the unit in pieces.
+
+        Args:
+            spans: start and end in `text` of each piece, in order; only white space may be left out between them.
+        """
+        pieces = []
+        previous = 0
+        for number, (start, end) in enumerate(spans):
+            before = self.text[previous:start] if number else self.before
+            pieces.append(
+                Unit(
+                    text=self.text[start:end],
+                    before=before,
+                    kind=self.kind,
+                    start=self.start + start if self._is_verbatim else self.start,
+                    end=self.start + end if self._is_verbatim else self.end,
+                    sources=_within(self.sources, start, end),
+                    opens=before.count("\n") > 1 if number else self.opens,
+                    leads=self.leads and number == len(spans) - 1,
+                    caption=self.caption,
+                )
+            )
+            previous = end
+        return pieces
+
+    @property
+    def _is_verbatim(self) -> bool:
+        return self.end - self.start == len(self.text)
+
+
+def _within(sources: tuple[tuple[int, Source], ...], start: int, end: int) -> tuple[tuple[int, Source], ...]:
+    """Return the sources of the characters from `start` to `end`, offsets counted from `start`."""
+    if len(sources) < 2:  # noqa: PLR2004 - one source is the source of every piece
+        return sources
+    first = max(0, bisect_right(sources, start, key=_offset) - 1)
+    last = max(first + 1, bisect_right(sources, end - 1, key=_offset))
+    return tuple((max(0, offset - start), source) for offset, source in sources[first:last])
+
+
+def _offset(pair: tuple[int, Source]) -> int:
+    return pair[0]
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """What stands below one heading, up to the next.
+
+    Attributes:
+        path: the headings above the text, outermost first, its own last.
+        heads: its own heading as a unit, after those right above it that have no text of their own; the last of `path`.
+        units: the text.
+    """
+
+    path: tuple[str, ...]
+    heads: tuple[Unit, ...]
+    units: tuple[Unit, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Document:
+    """A document as chunkers see it.
+
+    Its *body text* is the text of all units, headings included, in reading order, each after its ``before``
+    (nothing before the first). ``Unit.start`` and ``Unit.end`` count in it, in Unicode code points.
+
+    Attributes:
+        sections: in reading order.
+    """
+
+    sections: tuple[Section, ...]
+
+    @property
+    def units(self) -> list[Unit]:
+        """Return all units in reading order, headings included."""
+        return [unit for section in self.sections for unit in (*section.heads, *section.units)]
+
+    @property
+    def body_text(self) -> str:
+        """Return the text that ``Unit.start`` and ``Unit.end`` count in."""
+        return joined(self.units)
+
+
+def joined(units: Iterable[Unit]) -> str:
+    """Return the text of consecutive units, without what stands before the first."""
+    parts: list[str] = []
+    for unit in units:
+        parts += (unit.before, unit.text) if parts else (unit.text,)
+    return "".join(parts)
+
+
+@attrs.frozen(kw_only=True, slots=False)  # cached properties need a __dict__
+class Chunk:
+    """Units that are embedded together.
+
+    Attributes:
+        headings: the context, outermost first.
+        units: in reading order, at least one.
+        header: a table's header that is repeated because the chunk begins in the middle of its table; or empty.
+    """
+
+    headings: tuple[str, ...]
+    units: tuple[Unit, ...]
+    header: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """Return the chunk as a person reads it."""
+        text = joined(self.units)
+        return f"{self.header}\n{text}" if self.header else text
+
+    @cached_property
+    def contextualized_text(self) -> str:
+        """Return what is embedded: the headings, one a line, and the text."""
+        return "\n".join((*self.headings, self.text))
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What chunks have to keep to.
+
+    Attributes:
+        max_tokens: most tokens of a chunk's contextualised text, special tokens not counted.
+        min_tokens: sections smaller than this are joined with a neighbour where that is possible.
+        overlap_tokens: most tokens repeated from the end of the chunk before.
+        cross_headings: whether chunks may span any heading.
+    """
+
+    max_tokens: int = attrs.field(validator=attrs.validators.ge(1))
+    min_tokens: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    overlap_tokens: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    cross_headings: bool = False
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Return the values in order, without repeats."""
+    return list(dict.fromkeys(values))

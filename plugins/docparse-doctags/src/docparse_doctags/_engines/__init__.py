@@ -1,0 +1,1 @@
+"""How PDFs are converted: one module per engine, each with ``pdf_option()``, docling's ``FormatOption`` for PDFs."""

@@ -1,0 +1,11 @@
+"""How the stage says that a document is bad."""
+
+from docparse_runner import Category, StageError
+
+AGAIN = "raise it and run again with --retry-quarantined"
+"""The remedy for a document that a limit refused."""
+
+
+def refusal(message: str, *, detail: str = "") -> StageError:
+    """Return the failure of a document that cannot be converted: one sentence for the person who owns it."""
+    return StageError(message, category=Category.INPUT, detail=detail)

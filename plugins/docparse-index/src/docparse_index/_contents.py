@@ -1,0 +1,60 @@
+"""What an index holds, and which model its vectors are of."""
+
+import sqlite3
+
+import attrs
+
+from docparse_index._store import Model
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """What an index holds at one moment.
+
+    While documents are indexed again with another model, one at a time, vectors of both are there. Those of the
+    newest document's model are searched; the other chunks are found by their words.
+
+    Attributes:
+        revision: counts the changes.
+        documents: how many documents.
+        chunks: how many chunks.
+        model: the newest document's model; None for an index without chunks.
+        model_id: its number.
+        searchable: how many chunks have vectors of that model.
+    """
+
+    revision: int
+    documents: int
+    chunks: int
+    model: Model | None = None
+    model_id: int = 0
+    searchable: int = 0
+
+    @property
+    def left_behind(self) -> int:
+        """Return how many chunks have vectors of an older model only."""
+        return self.chunks - self.searchable
+
+
+def read_contents(connection: sqlite3.Connection) -> Contents:
+    """Return what the index holds; cheap, it reads one row per document."""
+    (revision,) = connection.execute("SELECT revision FROM meta").fetchone()
+    documents, chunks = connection.execute("SELECT count(*), coalesce(sum(chunks), 0) FROM documents").fetchone()
+    newest = connection.execute("""
+        SELECT models.id, digest, dimension, document_prompt, provider, name, normalized, query_prompt
+        FROM documents JOIN models ON models.id = documents.model
+        WHERE documents.chunks > 0 ORDER BY documents.revision DESC LIMIT 1
+    """).fetchone()
+    if newest is None:
+        return Contents(revision=revision, documents=documents, chunks=chunks)
+    model_id, *values = newest
+    names = (field.name for field in attrs.fields(Model))
+    (searchable,) = connection.execute("SELECT sum(chunks) FROM documents WHERE model = ?", (model_id,)).fetchone()
+    return Contents(
+        revision=revision,
+        documents=documents,
+        chunks=chunks,
+        model=Model(**dict(zip(names, values, strict=True))),
+        model_id=model_id,
+        searchable=searchable,
+    )

@@ -1,0 +1,98 @@
+"""One document's chunks joined with their vectors, both checked."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from docparse_index._store import Model
+from docparse_index._write import Chunk
+from docparse_runner import Category, StageError, WorkItem, read_rows
+
+_NEEDED = {"model": str, "model_digest": str, "provider": str, "dimension": int, "normalized": bool}
+
+
+@attrs.frozen(kw_only=True)
+class Document:
+    """What is indexed of one document.
+
+    Attributes:
+        model: what made the vectors.
+        chunks: the rows of the chunk stage with their vectors, in the order of the chunks.
+    """
+
+    model: Model
+    chunks: list[Chunk]
+
+
+def read_document(item: WorkItem) -> Document:
+    """Return the document's chunks with their vectors.
+
+    Raises:
+        StageError: of category ``input``: a file is damaged, or the vectors are of other chunks.
+    """
+    chunks, path = item.inputs["chunks"], item.inputs["embeddings"]
+    model, vectors = _read_vectors(path)
+    rows = [_checked(row, number, chunks) for number, row in enumerate(read_rows(chunks), 1)]
+    if len(rows) != len(vectors) or {row["chunk_id"] for row in rows} != vectors.keys():
+        msg = f"the vectors in {path.name} are not of the chunks in {chunks.name}: run `docparse run embed` again"
+        raise StageError(msg, category=Category.INPUT)
+    return Document(model=model, chunks=[Chunk(row=row, vector=vectors[row["chunk_id"]]) for row in rows])
+
+
+def _checked(row: dict[str, Any], number: int, path: Path) -> dict[str, Any]:
+    """Return the row if its columns are what the store takes; what else it has is kept as it is."""
+    good = isinstance(row.get("chunk_id"), str) and isinstance(row.get("text"), str)
+    good = good and isinstance(row.get("seq", 0), int)
+    if not (good and _are_texts(row.get("headings")) and _are_texts(row.get("captions"))):
+        msg = f"row {number} of {path.name} is not what the stage chunk writes: chunk_id, text, seq, headings, captions"
+        raise StageError(msg, category=Category.INPUT)
+    return row
+
+
+def _are_texts(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(text, str) for text in value))
+
+
+def _read_vectors(path: Path) -> tuple[Model, dict[str, bytes]]:
+    """Return the model and chunk id → little-endian float32 bytes."""
+    try:
+        table = pq.read_table(path, columns=["chunk_id", "dense"])
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        msg = f"{path.name} is not what the stage embed writes: {error}"
+        raise StageError(msg, category=Category.INPUT) from error
+    model = _model(path, table.schema.metadata or {})
+    dense = table["dense"].combine_chunks()
+    if not pa.types.is_fixed_size_list(dense.type) or dense.type.list_size != model.dimension:
+        msg = f"{path.name} holds {dense.type} and its footer says {model.dimension} dimensions"
+        raise StageError(msg, category=Category.INPUT)
+    rows = dense.flatten().to_numpy(zero_copy_only=False).reshape(len(table), model.dimension).astype("<f4", copy=False)
+    if not np.isfinite(rows).all():
+        msg = f"{path.name} holds NaN or infinite values"
+        raise StageError(msg, category=Category.INPUT)
+    return model, {chunk_id: row.tobytes() for chunk_id, row in zip(table["chunk_id"].to_pylist(), rows, strict=True)}
+
+
+def _model(path: Path, metadata: Mapping[bytes, bytes]) -> Model:
+    try:
+        footer = json.loads(metadata.get(b"docparse", b"{}"))
+    except ValueError:
+        footer = {}
+    missing = [name for name, kind in _NEEDED.items() if not isinstance(footer.get(name), kind)]
+    if missing:
+        msg = f"the footer of {path.name} does not say {', '.join(missing)}: it is not what the stage embed writes"
+        raise StageError(msg, category=Category.INPUT)
+    return Model(
+        digest=footer["model_digest"],
+        dimension=footer["dimension"],
+        document_prompt=footer.get("document_prompt", ""),
+        provider=footer["provider"],
+        name=footer["model"],
+        normalized=footer["normalized"],
+        query_prompt=footer.get("query_prompt", ""),
+    )

@@ -1,0 +1,246 @@
+"""``run_stage``, the only way any stage runs: it checks, locks, builds the parts of a run and lets it run."""
+
+import contextlib
+import json
+import os
+import pickle
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from docparse_runner._context import StageContext, StageHooks
+from docparse_runner._decision import Decider
+from docparse_runner._lock import run_lock
+from docparse_runner._manifest import JsonlSink, ManifestSink, manifest_path, read_rows_of
+from docparse_runner._model import ItemOutcome, Stage, StageOptions, StageOutcome, StagePlan, WorkItem
+from docparse_runner._options import as_plain
+from docparse_runner._run import Parts, Run
+from docparse_runner._worker import FunctionFactory, WorkerFactory
+from docparse_runner._workspace import Workspace, write_atomically
+from docparse_runner.errors import UsageError
+from docparse_runner.executors import Executor, Setup
+
+_PREFETCH = 64
+_WINDOW = 1024
+
+
+def new_run_id() -> str:
+    """Return an id for a run: UTC time to the second and four random digits (``20261123T142800-7f3a``)."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"
+
+
+def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bring along
+    plan: StagePlan,
+    worker: Callable[[WorkItem], ItemOutcome] | WorkerFactory,
+    options: StageOptions | None = None,
+    hooks: StageHooks | None = None,
+    *,
+    workspace: Workspace | None = None,
+    sink: ManifestSink | None = None,
+    context: StageContext | None = None,
+) -> StageOutcome:
+    """Run the items of a plan through a worker and return how it went.
+
+    Args:
+        plan: the items; their outputs lie in the workspace.
+        worker: a function at the top of an importable module, or a frozen, picklable factory with ``open(context)``.
+        options: the runner's options.
+        hooks: lifecycle hooks.
+        workspace: the data root; ``./docparse-data`` without one.
+        sink: where results are recorded; the data root's JSON Lines manifest without one.
+        context: brought along by the command line: the stage, its options and what they resolved to.
+
+    Raises:
+        UsageError: the worker cannot be sent to a process, the data root cannot be written, or is in use.
+        DocparseError: the run stopped with exit code 2; what was recorded before stays recorded.
+    """
+    options = options or StageOptions()
+    workspace = workspace or Workspace(Path("docparse-data"))
+    factory = worker if hasattr(worker, "open") else FunctionFactory(worker)
+    context = context or StageContext(stage=_unnamed(plan), workspace=workspace, run_id=new_run_id())
+    context.runner, context.plan = options, plan
+    executor = executor_name(options, context.stage)
+    if executor == "processes":
+        _check_picklable(worker, factory)
+    workspace.create()
+    with run_lock(workspace, plan.stage_name):
+        staging = _fresh_staging(workspace, plan.stage_name, context.run_id)
+        try:
+            sink = sink or JsonlSink(workspace, plan.stage_name, context.run_id)
+            run = Run(_parts(context, factory, hooks or StageHooks(), sink, executor, staging))
+            sink.log_config(plan.stage_name, _snapshot(context))
+            return _watched(run, context)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _watched(run: Run, context: StageContext) -> StageOutcome:
+    """Run with signal handlers, write the summary, raise what stopped the run."""
+    context._cancel = run.interrupt  # noqa: SLF001 - the context is ours, the attribute is private to authors
+    with _signals(run):
+        outcome, error = run.execute()
+    write_summary(context.workspace, context.run_id, outcome)
+    if error:
+        error.outcome = outcome
+        raise error
+    return outcome
+
+
+def _unnamed(plan: StagePlan) -> Stage:
+    """Return the stage of a caller who has none."""
+    return Stage(name=plan.stage_name, version=plan.stage_version, consumes=["source"], produces={})
+
+
+def executor_name(options: StageOptions, stage: Stage) -> str:
+    """Return which executor the options ask for."""
+    if options.workers == 0:
+        return "inline"
+    return "threads" if (options.policy or stage.policy) == "io" else "processes"
+
+
+def worker_count(options: StageOptions, stage: Stage) -> int:
+    """Return how many workers to run, at least one."""
+    asked = options.workers or min(4, os.cpu_count() or 1)
+    return max(1, min(asked, stage.max_workers or asked))
+
+
+def _check_picklable(worker: object, factory: object) -> None:
+    """Refuse what no child process could import.
+
+    Raises:
+        UsageError: it is a closure, a lambda, or lives in ``__main__`` or a notebook.
+    """
+    name = getattr(worker, "__qualname__", type(worker).__qualname__)
+    module = getattr(worker, "__module__", "")
+    try:
+        pickle.dumps(factory)
+        fault = "" if module != "__main__" else "it is defined in __main__"
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        fault = str(error)
+    if fault:
+        msg = f"the worker {name} cannot be sent to a process ({fault}); define it at the top of an importable module"
+        raise UsageError(msg)
+
+
+def _fresh_staging(workspace: Workspace, stage: str, run_id: str) -> Path:
+    """Return this run's staging folder; what dead runs of the stage left is removed."""
+    folder = workspace.staging / stage
+    shutil.rmtree(folder, ignore_errors=True)
+    staging = folder / run_id
+    staging.mkdir(parents=True, exist_ok=True)
+    return staging
+
+
+def _parts(
+    context: StageContext, factory: WorkerFactory, hooks: StageHooks, sink: ManifestSink, executor: str, staging: Path
+) -> Parts:
+    plan, stage, options, workspace = context.plan, context.stage, context.runner, context.workspace
+    assert plan is not None  # noqa: S101 - set by run_stage
+    outputs = stage.outputs(context.options)
+    workers = worker_count(options, stage)
+    setup = Setup(
+        factory=factory,
+        workers=workers,
+        root=str(workspace.root),
+        staging=str(staging),
+        run_id=context.run_id,
+        stage=plan.stage_name,
+        gpu=(options.policy or stage.policy) == "gpu",
+        setup_timeout_s=stage.setup_timeout_s,
+    )
+    if outputs:
+        workspace.declare(plan.stage_name, {kind: output.suffix for kind, output in outputs.items()})
+    rows, bad = read_rows_of(manifest_path(workspace, plan.stage_name))
+    if bad:
+        context.logger.warning("%s lines of the manifest of %s are unreadable and were left out", bad, plan.stage_name)
+    decider = Decider(
+        workspace=workspace,
+        options=options,
+        stage_version=plan.stage_version,
+        cfg_hash=plan.config_hash,
+        upstreams=context._upstreams or {},  # noqa: SLF001 - the context is ours
+        timeout_s=stage.timeout_s,
+    )
+    window = _WINDOW if options.schedule != "fifo" else 0
+    return Parts(
+        context=context,
+        plan=plan,
+        hooks=hooks,
+        options=options,
+        decider=decider,
+        rows=rows,
+        sink=sink,
+        make_executor=lambda: _executor(executor, setup),
+        outputs=outputs,
+        fallbacks=stage.fallbacks,
+        removes=stage.removes,
+        max_queue=options.max_queue or max(window, (2 + _PREFETCH) * workers),
+    )
+
+
+def _executor(name: str, setup: Setup) -> Executor:
+    """Return a new executor; each is imported only when it is used."""
+    if name == "inline":
+        from docparse_runner.executors.inline import InlineExecutor  # noqa: PLC0415
+
+        return InlineExecutor(setup)
+    if name == "threads":
+        from docparse_runner.executors.threads import ThreadExecutor  # noqa: PLC0415
+
+        return ThreadExecutor(setup)
+    from docparse_runner.executors.processes import ProcessExecutor  # noqa: PLC0415
+
+    return ProcessExecutor(setup)
+
+
+def _snapshot(context: StageContext) -> dict[str, Any]:
+    """Return the configuration of the run as JSON data, without secrets."""
+    return {
+        "stage": context.stage.name,
+        "stage_version": context.stage.version,
+        "cfg_hash": context.plan.config_hash if context.plan else "",
+        "options": as_plain(context.options),
+        "runner": as_plain(context.runner),
+        "resolved": dict(context.resolved),
+    }
+
+
+def outcome_as_plain(outcome: StageOutcome) -> dict[str, Any]:
+    """Return an outcome as JSON data."""
+    plain = attrs.asdict(outcome)
+    plain["errors"] = [{**error, "category": str(error["category"])} for error in plain["errors"]]
+    plain["slowest"] = [{"item_id": item_id, "seconds": seconds} for item_id, seconds in outcome.slowest]
+    return plain
+
+
+def write_summary(workspace: Workspace, run_id: str, outcome: StageOutcome) -> None:
+    """Add a stage's outcome to ``runs/<run id>/summary.json``."""
+    path = workspace.runs / run_id / "summary.json"
+    known = json.loads(path.read_bytes()) if path.exists() else {}
+    known[outcome.stage_name] = outcome_as_plain(outcome)
+    with contextlib.suppress(OSError):  # a full disk already stopped the run, and said so
+        write_atomically(path, json.dumps(known, indent=1).encode())
+
+
+@contextlib.contextmanager
+def _signals(run: Run) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a drain, and a second one into a kill; only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    before = {
+        number: signal.signal(number, lambda _number, _frame, code=code: run.interrupt(code))  # type: ignore[misc]  # a default binds the loop variable
+        for number, code in codes.items()
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

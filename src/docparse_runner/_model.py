@@ -1,0 +1,403 @@
+"""The nouns of a run: what is planned, what is handed to a worker, what comes back.
+
+Everything here is plain data, frozen and checked when it is built, so that a wrong value fails where it is written.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+from attrs import validators
+
+from docparse_runner._options import option
+from docparse_runner.errors import Category, StageError
+
+API_VERSION = 1
+"""The version of the plugin contract; it rises only on a break, announced one minor release before."""
+
+RESERVED_NAMES = frozenset({"all", "runner", "shared"})
+"""Names that no stage may have: they mean something else on the command line or in ``docparse.toml``."""
+
+_NAME = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
+_not_negative = validators.ge(0.0)
+
+
+def _paths(value: Mapping[str, str | Path]) -> dict[str, Path]:
+    return {name: Path(path) for name, path in value.items()}
+
+
+class Status(StrEnum):
+    """The one word for how an item ended; true in a condition when it is good news."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    SKIP = "skip"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+
+    def __bool__(self) -> bool:
+        """Whether the item has a result that may be used."""
+        return self in _GOOD
+
+
+_GOOD = frozenset({Status.SUCCESS, Status.PARTIAL, Status.SKIP})
+
+
+@attrs.frozen
+class Output:
+    """One file that a stage writes for each item.
+
+    Attributes:
+        suffix: what is appended to the item's id, with its leading dot (``.docling.json``).
+        required: whether a successful item must have written it; a partial item needs only the required ones.
+    """
+
+    suffix: str = attrs.field(validator=validators.matches_re(r"\.[A-Za-z0-9][A-Za-z0-9._-]*"))
+    required: bool = attrs.field(default=True, kw_only=True)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def _suffixes(value: Sequence[str] | Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    if isinstance(value, str):
+        msg = f"consumes must be a list of kinds, not the string {value!r}"
+        raise TypeError(msg)
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(value, ())
+    return {kind: (ends,) if isinstance(ends, str) else tuple(ends) for kind, ends in value.items()}
+
+
+Produces = Mapping[str, Output]
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """What a stage is: the value that ``docparse_stage()`` returns.
+
+    Attributes:
+        name: what the user types after ``docparse run``; the same as the entry point's name.
+        summary: one line for ``docparse stages``; of a docstring the first line is taken.
+        version: raise it when the algorithm, or a default, changes the output: everything is then done again.
+        api: the ``API_VERSION`` that the stage was written for.
+        consumes: kinds of artifacts, the first being the one that is listed; ``source`` means the user's files.
+            A mapping kind → suffix (or suffixes) lets the stage run on files whose producer is not installed.
+        patterns: which files a stage that consumes ``source`` takes, as glob patterns on the file name.
+        produces: kind → ``Output``, or a pure function of the resolved options that returns that mapping.
+            The first is the canonical one. The kind is the folder of the data root it lies in.
+        options: the attrs class of the stage's options, its fields made with ``option()``.
+        policy: the default executor, ``cpu``, ``gpu`` or ``io``.
+        timeout_s: default deadline of one item in seconds; 0 means none.
+        setup_timeout_s: deadline in seconds of one call of ``docparse_worker``.
+        max_workers: never run more workers than this, whatever the user says; None means no bound.
+        batch: how many items one call of the worker takes; 1 means one item, not a list.
+        fallbacks: names tried one after the other, in ``WorkItem.fallback``, after an item fails.
+        removes: whether the stage wants a ``WorkItem(removed=True)`` for each document that is gone.
+    """
+
+    name: str = attrs.field(validator=validators.matches_re(_NAME))
+    summary: str = attrs.field(default="", converter=_first_line)
+    version: int = attrs.field(validator=[validators.instance_of(int), validators.ge(1)])
+    api: int = attrs.field(default=API_VERSION, validator=validators.instance_of(int))
+    consumes: Mapping[str, tuple[str, ...]] = attrs.field(converter=_suffixes, validator=validators.min_len(1))
+    patterns: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    produces: Produces | Callable[[Any], Produces]
+    options: type[Any] | None = None
+    policy: str = attrs.field(default="cpu", validator=validators.in_(("cpu", "gpu", "io")))
+    timeout_s: float = attrs.field(default=600.0, validator=_not_negative)
+    setup_timeout_s: float = attrs.field(default=300.0, validator=validators.gt(0))
+    max_workers: int | None = attrs.field(default=None, validator=validators.optional(validators.ge(1)))
+    batch: int = attrs.field(default=1, validator=validators.ge(1))
+    fallbacks: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    removes: bool = False
+
+    def outputs(self, options: object) -> Mapping[str, Output]:
+        """Return kind → ``Output`` under these options, the canonical one first."""
+        return self.produces(options) if callable(self.produces) else self.produces
+
+
+@attrs.frozen(kw_only=True)
+class ItemFingerprint:
+    """What an item's result was made from; equal fingerprints mean that nothing needs to be done.
+
+    Attributes:
+        digests: input name → ``sha256:…`` over the raw bytes.
+        config_hash: over the resolved values and the options that change the output and differ from their default.
+        stage_name: the stage.
+        stage_version: ``Stage.version`` at that time.
+    """
+
+    digests: Mapping[str, str]
+    config_hash: str
+    stage_name: str
+    stage_version: int
+
+
+@attrs.frozen(kw_only=True)
+class WorkItem:
+    """One document for one stage.
+
+    Attributes:
+        item_id: input name + ``/`` + relative POSIX path; the same from the first stage to the last.
+        inputs: kind → file to read.
+        outputs: kind → file to write. In a worker these lie in a staging folder; the runner moves them into place.
+        cost_hint: how large the item is, in any unit (bytes, pages); orders ``--schedule sjf`` and ``lpt``.
+        timeout_s: this item's deadline in seconds; None means the stage's; 0 means none.
+        metadata: plain data from the planner for the worker.
+        fingerprint: what the last recorded result was made from, or None.
+        fallback: which of ``Stage.fallbacks`` this attempt uses; None on the first attempt.
+        removed: the document is gone: undo its effect and return (only for stages with ``removes=True``).
+    """
+
+    item_id: str = attrs.field(validator=validators.and_(validators.instance_of(str), validators.min_len(1)))
+    inputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
+    outputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
+    cost_hint: float = attrs.field(default=0.0, validator=_not_negative)
+    timeout_s: float | None = attrs.field(default=None, validator=validators.optional(_not_negative))
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    fingerprint: ItemFingerprint | None = None
+    fallback: str | None = None
+    removed: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StagePlan:
+    """The items of one run of one stage.
+
+    Attributes:
+        stage_name: the stage.
+        items: read lazily, ``max_queue`` ahead.
+        total_items: how many there will be, or None when that is not known before the end.
+        stage_version: enters the fingerprint.
+        config_hash: enters the fingerprint.
+        unique_ids: whether the planner guarantees that no id repeats; else the runner keeps track of them.
+        covers: asked once the items are exhausted, of a recorded id that was not among them: is that document gone?
+    """
+
+    stage_name: str = attrs.field(validator=validators.min_len(1))
+    items: Iterable[WorkItem]
+    total_items: int | None = None
+    stage_version: int = 1
+    config_hash: str = ""
+    unique_ids: bool = False
+    covers: Callable[[str], bool] = lambda _item_id: False
+
+
+@attrs.frozen(kw_only=True)
+class ItemOutcome:
+    """How one item ended. Workers build it with ``success``, ``partial`` and ``skip``, or raise ``StageError``.
+
+    Attributes:
+        status: how it ended.
+        reason: why it was run, skipped or only partly done.
+        duration_s: seconds in the worker, the commit of the outputs included.
+        attempts: how often it was tried in this run.
+        metrics: JSON data about the result (pages, chunks, tokens).
+        error: set when the status is ``failure``.
+        peak_rss: largest resident set of the worker so far, in bytes.
+    """
+
+    status: Status = attrs.field(converter=Status)
+    reason: str = ""
+    duration_s: float = 0.0
+    attempts: int = 1
+    metrics: Mapping[str, Any] = attrs.field(factory=dict)
+    error: StageError | None = None
+    peak_rss: int = 0
+
+    @classmethod
+    def success(cls, **metrics: Any) -> Self:
+        """Return the outcome of an item whose every output was written."""
+        return cls(status=Status.SUCCESS, metrics=metrics)
+
+    @classmethod
+    def partial(cls, reason: str, **metrics: Any) -> Self:
+        """Return the outcome of an item that has a result of which something had to be given up; `reason` says what."""
+        return cls(status=Status.PARTIAL, reason=reason, metrics=metrics)
+
+    @classmethod
+    def skip(cls, reason: str, **metrics: Any) -> Self:
+        """Return the outcome of an item for which there is nothing to do; it has no outputs, and older ones go."""
+        return cls(status=Status.SKIP, reason=reason, metrics=metrics)
+
+    @classmethod
+    def failure(cls, error: StageError) -> Self:
+        """Return the outcome of an item that failed."""
+        return cls(status=Status.FAILURE, reason=error.message, error=error)
+
+
+def _budget(_instance: object, _attribute: object, value: str | None) -> None:
+    if value is None:
+        return
+    digits = value.removesuffix("%")
+    try:
+        good = float(digits) >= 0 and (value.endswith("%") or digits.isdigit())
+    except ValueError:
+        good = False
+    if not good:
+        msg = f"error_budget must be a count such as 10 or a percentage such as 5%, not {value!r}"
+        raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class StageOptions:
+    """The runner's own options: the same on every stage, none of which changes an output.
+
+    Attributes: each field's help text says what it does; they are the flags of ``docparse run STAGE``.
+    """
+
+    workers: int | None = option(
+        None,
+        help="Worker processes; 0 runs inline, for debuggers.",
+        default_text="min(4, cores)",
+        group="Execution",
+        ge=0,
+    )
+    policy: str | None = option(
+        None,
+        help="How workers run: processes (cpu, gpu) or threads (io).",
+        default_text="the stage's",
+        choices=("cpu", "gpu", "io"),
+        group="Execution",
+    )
+    schedule: str = option(
+        "fifo",
+        help="Order of a bounded window: as planned, small items first, or large items first.",
+        choices=("fifo", "sjf", "lpt"),
+        group="Execution",
+    )
+    max_queue: int = option(
+        0, help="Items read ahead of the workers.", default_text="2 x workers + prefetch", group="Execution", ge=0
+    )
+    limit: int | None = option(None, help="Run at most this many items.", group="Execution", ge=0)
+    timeout_s: float | None = option(
+        None,
+        help="Deadline of one item; its process is killed. 0 means none.",
+        unit="seconds",
+        default_text="the item's, else the stage's",
+        group="Failures",
+        ge=0,
+    )
+    retries: int = option(
+        0, help="Try again this often after io and provider failures and a crash.", group="Failures", ge=0
+    )
+    retry_backoff_s: float = option(
+        1.0, help="First wait before a retry; doubles.", unit="seconds", group="Failures", ge=0
+    )
+    error_budget: str | None = option(
+        None,
+        help="Stop when more items than this have failed: a count, or a percentage such as 5%.",
+        group="Failures",
+        validator=_budget,
+    )
+    allow_quarantined: bool = option(
+        False, help="Do not let remembered failures change the exit code.", group="Failures"
+    )
+    resume: bool = option(True, help="Leave out what is up to date.", group="Resume")
+    force: bool = option(False, help="Run everything, up to date or not.", group="Resume")
+    verify_hash: bool = option(
+        False, help="Digest every input and output instead of trusting size and time.", group="Resume"
+    )
+    retry_quarantined: bool = option(
+        False, help="Try again what was bad, crashed, hung or ran out of memory.", group="Resume"
+    )
+    dry_run: bool = option(False, help="Say what would run and why; touch nothing.", group="Resume")
+    diagnostics_interval_s: float = option(
+        30.0, help="Between two progress lines when not on a terminal.", unit="seconds", group="Output", gt=0
+    )
+    seed: int | None = option(None, help="Seed of the random part of retry waits.", group="Failures")
+
+
+@attrs.frozen(kw_only=True)
+class FailureSample:
+    """One failed item, for summaries.
+
+    Attributes:
+        item_id: the document.
+        category: what kind of failure.
+        message: one sentence.
+    """
+
+    item_id: str
+    category: Category
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class StageOutcome:
+    """How a run of one stage ended.
+
+    Always true: ``succeeded + partial + skipped + failed + cancelled == planned``, where `planned` counts the items
+    drawn from the plan.
+
+    Attributes:
+        stage_name: the stage.
+        run_id: the run; the same for all stages of ``docparse run all``.
+        planned: items drawn from the plan.
+        scheduled: items handed to a worker at least once.
+        succeeded: items with a complete result made in this run.
+        partial: items with a result of which something was given up.
+        skipped: items that needed nothing: up to date, quarantined, waiting, or skipped by the stage.
+        up_to_date: those of `skipped` that already had a result.
+        quarantined: those of `skipped` that failed before and are remembered.
+        waiting: those of `skipped` whose other inputs are not there yet.
+        failed: items that finally failed.
+        cancelled: items that were stopped or never started.
+        gone: documents recorded before and no longer in the plan.
+        wall_ms: milliseconds from start to end.
+        queue_p50_ms: median wait between planning an item and handing it to a worker, milliseconds; so `queue_p95_ms`.
+        queue_p95_ms: the 95th percentile of the same.
+        exec_p50_ms: median time in the worker, milliseconds; so `exec_p95_ms` and `exec_p99_ms`.
+        exec_p95_ms: the 95th percentile of the same.
+        exec_p99_ms: the 99th percentile of the same.
+        items_per_s: finished items per second of wall time.
+        children_cpu_s: CPU seconds of the worker processes.
+        peak_rss: largest resident set of any worker, in bytes.
+        stop_reason: why the run ended before the plan did, or an empty string.
+        exit_code: what the command line returns.
+        errors: the first failures.
+        error_counts: category → number of items that finally failed with it.
+        slowest: (item id, seconds) of the slowest items, slowest first.
+        notes: what the user should know: dropped watchers, stale documents, corpus summary.
+        summary: what the stage's ``docparse_after_stage`` returned.
+    """
+
+    stage_name: str
+    run_id: str = ""
+    planned: int = 0
+    scheduled: int = 0
+    succeeded: int = 0
+    partial: int = 0
+    skipped: int = 0
+    up_to_date: int = 0
+    quarantined: int = 0
+    waiting: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    gone: int = 0
+    wall_ms: float = 0.0
+    queue_p50_ms: float = 0.0
+    queue_p95_ms: float = 0.0
+    exec_p50_ms: float = 0.0
+    exec_p95_ms: float = 0.0
+    exec_p99_ms: float = 0.0
+    items_per_s: float = 0.0
+    children_cpu_s: float = 0.0
+    peak_rss: int = 0
+    stop_reason: str = ""
+    exit_code: int = 0
+    errors: tuple[FailureSample, ...] = ()
+    error_counts: Mapping[str, int] = attrs.field(factory=dict)
+    slowest: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    summary: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse to exist with counts that do not add up."""
+        ended = self.succeeded + self.partial + self.skipped + self.failed + self.cancelled
+        if ended != self.planned:
+            msg = f"{self.stage_name}: {ended} items ended but {self.planned} were planned"
+            raise AssertionError(msg)

@@ -1,0 +1,281 @@
+"""Options classes: one definition gives the flag, the variable, the TOML key, the documentation and the config hash.
+
+An options class is an attrs class whose fields are made with ``option()``. Precedence of the values:
+flag > environment > profile > ``docparse.toml`` > default.
+"""
+
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import validators
+
+from docparse_runner.errors import UsageError
+
+_KEY = "docparse"
+_SCALARS: Mapping[type, str] = {int: "integer", float: "number", bool: "flag", str: "text", Path: "path"}
+
+
+@attrs.frozen(kw_only=True)
+class _Meta:
+    """What ``option()`` knows beyond attrs."""
+
+    help: str
+    unit: str
+    affects_output: bool
+    shared: bool
+    secret: bool
+    choices: tuple[str, ...]
+    default_text: str
+    group: str
+
+
+@attrs.frozen(kw_only=True)
+class OptionSpec:
+    """One option, as the command line and the documentation see it.
+
+    Attributes:
+        name: the field's name; the flag is ``--name`` with dashes.
+        type: one of int, float, bool, str and Path.
+        multiple: whether the option may be given several times (a tuple).
+        default: the value without any setting.
+        help: one line.
+        unit: of the value, or empty.
+        affects_output: whether the value enters the config hash.
+        shared: whether stages with an option of this name share one value.
+        secret: whether the value must never be shown or stored.
+        choices: the allowed words, or empty for any.
+        default_text: what to show instead of `default`.
+        group: heading in ``--help``.
+    """
+
+    name: str
+    type: type[Any]
+    multiple: bool
+    default: Any
+    help: str
+    unit: str
+    affects_output: bool
+    shared: bool
+    secret: bool
+    choices: tuple[str, ...]
+    default_text: str
+    group: str
+
+    @property
+    def flag(self) -> str:
+        """Return the flag without a value, for example ``--max-tokens``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def type_name(self) -> str:
+        """Return the word for the type in messages and documentation."""
+        return _SCALARS[self.type]
+
+    @property
+    def shown_default(self) -> str:
+        """Return the default as a person reads it."""
+        if self.default_text:
+            return self.default_text
+        if self.default is None or self.default == ():
+            return ""
+        if isinstance(self.default, bool):
+            return "on" if self.default else "off"
+        return f"{self.default} {self.unit}".strip()
+
+
+def option(  # noqa: PLR0913 - one argument for each thing an option can be
+    default: Any,
+    *,
+    help: str,  # noqa: A002 - the word that click and argparse use
+    unit: str = "",
+    affects_output: bool = True,
+    shared: bool = False,
+    secret: bool = False,
+    choices: Sequence[str] = (),
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    default_text: str = "",
+    group: str = "This stage",
+    validator: Callable[[Any, Any, Any], Any] | None = None,
+) -> Any:
+    """Return an attrs field that is also a flag, a ``DOCPARSE_*`` variable and a key of ``docparse.toml``.
+
+    Args:
+        default: the value without any setting; None makes the option optional.
+        help: one line, ending in a full stop.
+        unit: of the value (``tokens``, ``seconds``).
+        affects_output: whether another value gives other outputs; if so, a change makes everything run again.
+        shared: one value for all stages that declare a shared option of this name.
+        secret: comes from the environment or a file only and is never shown, hashed or stored.
+        choices: the allowed words.
+        ge: lowest allowed value; `gt` excludes it.
+        gt: see `ge`.
+        le: highest allowed value.
+        default_text: what ``--help`` shows as the default when the value itself says little.
+        group: heading in ``--help``.
+        validator: an attrs validator for anything else.
+    """
+    checks: list[Callable[[Any, Any, Any], Any]] = [
+        make(bound)
+        for make, bound in ((validators.ge, ge), (validators.gt, gt), (validators.le, le))
+        if bound is not None
+    ]
+    if choices:
+        checks.append(validators.in_(tuple(choices)))
+    checks = [validators.optional(check) for check in checks] if default is None else checks
+    meta = _Meta(
+        help=help,
+        unit=unit,
+        affects_output=affects_output and not secret,
+        shared=shared,
+        secret=secret,
+        choices=tuple(choices),
+        default_text=default_text,
+        group=group,
+    )
+    return attrs.field(
+        default=default, validator=[*checks, validator] if validator else checks, repr=not secret, metadata={_KEY: meta}
+    )
+
+
+def _scalar(annotation: Any, where: str) -> tuple[type[Any], bool]:
+    """Return (scalar type, several values?) of an annotation such as ``int | None`` or ``tuple[str, ...]``."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        annotation = kinds[0] if len(kinds) == 1 else annotation
+    multiple = typing.get_origin(annotation) is tuple
+    if multiple:
+        annotation = typing.get_args(annotation)[0]
+    if annotation not in _SCALARS:
+        known = ", ".join(kind.__name__ for kind in _SCALARS)
+        msg = f"{where}: options are of type {known}, optional or a tuple of them, not {annotation}"
+        raise TypeError(msg)
+    return annotation, multiple
+
+
+def specs_of(cls: type[Any] | None) -> list[OptionSpec]:
+    """Return the options of an options class in the order of its fields.
+
+    Raises:
+        TypeError: `cls` is not an attrs class, a field was not made with ``option()`` or has an unsupported type.
+    """
+    if cls is None:
+        return []
+    if not attrs.has(cls):
+        msg = f"the options class {cls.__qualname__} must be an attrs class"
+        raise TypeError(msg)
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in attrs.fields(cls):
+        where = f"{cls.__qualname__}.{field.name}"
+        meta = field.metadata.get(_KEY)
+        if meta is None:
+            msg = f"{where} must be made with docparse_runner.option()"
+            raise TypeError(msg)
+        kind, multiple = _scalar(hints[field.name], where)
+        found.append(
+            OptionSpec(
+                name=field.name,
+                type=kind,
+                multiple=multiple,
+                default=field.default,
+                **attrs.asdict(meta, recurse=False),
+            )
+        )
+    return found
+
+
+def parse(spec: OptionSpec, value: Any, source: str) -> Any:
+    """Return `value`, from TOML or a variable, as the option's type.
+
+    Raises:
+        UsageError: it cannot be read as that type; the message names the source.
+    """
+    if spec.multiple:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        return tuple(_parse_one(spec, part, source) for part in parts)
+    return _parse_one(spec, value, source)
+
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _parse_one(spec: OptionSpec, value: Any, source: str) -> Any:
+    if spec.type is bool and isinstance(value, str):
+        value = _WORDS.get(value.lower(), value)
+    elif isinstance(value, str) and spec.type is not str:
+        try:
+            value = spec.type(value)
+        except ValueError:
+            value = None
+    elif isinstance(value, int) and not isinstance(value, bool) and spec.type is float:
+        value = float(value)
+    elif not isinstance(value, str) and spec.name == "error_budget" and isinstance(value, int):
+        value = str(value)
+    if not isinstance(value, spec.type) or (spec.type is int and isinstance(value, bool)):
+        msg = f"{source} must be a {spec.type_name}"
+        raise UsageError(msg)
+    return value
+
+
+def build(cls: type[Any], values: Mapping[str, Any], owner: str) -> Any:
+    """Return an instance of the options class.
+
+    Raises:
+        UsageError: a validator of the class refused a value.
+    """
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        text = str(error.args[0]) if error.args else str(error)
+        msg = f"{owner}: {text}"
+        raise UsageError(msg) from None
+
+
+def as_plain(options: Any) -> dict[str, Any]:
+    """Return the values of an options object as JSON data, secrets replaced by ``***``."""
+    if options is None:
+        return {}
+    plain = {}
+    for spec in specs_of(type(options)):
+        value = getattr(options, spec.name)
+        if spec.secret:
+            plain[spec.name] = None if value is None else "***"
+        else:
+            plain[spec.name] = _plain(value)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def digest_of(data: object) -> str:
+    """Return 16 hexadecimal digits over JSON data, independent of key order."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def config_hash(options: Any, resolved: Mapping[str, Any]) -> str:
+    """Return ``OPTIONS-ENGINE``, the two halves of the config hash, 16 hexadecimal digits each.
+
+    The first half covers the options that change the output and differ from their default, so that a new option with
+    a default redoes nothing; the second covers what ``docparse_resolve`` returned.
+    """
+    changed = {
+        spec.name: _plain(getattr(options, spec.name))
+        for spec in (specs_of(type(options)) if options is not None else [])
+        if spec.affects_output and getattr(options, spec.name) != spec.default
+    }
+    return f"{digest_of(changed)}-{digest_of(dict(resolved))}"

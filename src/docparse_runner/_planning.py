@@ -1,0 +1,230 @@
+"""The default planner: which items there are, read lazily from folders.
+
+What a stage consumes is listed by name only; nothing is opened. Whether an item has to run is ``_decision``'s question.
+"""
+
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from docparse_runner._manifest import GONE, Row, manifest_path, read_rows_of
+from docparse_runner._model import Stage, StagePlan, WorkItem
+from docparse_runner._workspace import InputRoot, Workspace, quote_id
+from docparse_runner.errors import UsageError
+
+SOURCE = "source"
+
+
+@attrs.frozen
+class Upstream:
+    """What the data root knows about one kind of artifact.
+
+    Attributes:
+        stage: who makes it, or an empty string.
+        suffixes: how its files end.
+        rows: item id → the maker's last row.
+    """
+
+    stage: str
+    suffixes: tuple[str, ...]
+    rows: Mapping[str, Row]
+
+
+def upstreams_of(stage: Stage, workspace: Workspace) -> dict[str, Upstream]:
+    """Return kind → what is known of it, for each kind of artifact that the stage consumes.
+
+    Raises:
+        UsageError: nobody says how the files of a kind end.
+    """
+    kinds = workspace.kinds()
+    manifests: dict[str, Mapping[str, Row]] = {}
+    found = {}
+    for kind, declared in stage.consumes.items():
+        if kind == SOURCE:
+            continue
+        known = kinds.get(kind, {})
+        maker = known.get("stage", "")
+        suffixes = tuple(dict.fromkeys([known["suffix"], *declared] if known else declared))
+        if not suffixes:
+            msg = f"there are no {kind!r} artifacts in {workspace.root}; run the stage that produces them first"
+            raise UsageError(msg)
+        if maker and maker not in manifests:
+            manifests[maker] = read_rows_of(manifest_path(workspace, maker))[0]
+        found[kind] = Upstream(maker, suffixes, manifests.get(maker, {}))
+    return found
+
+
+@attrs.define
+class _Place:
+    """One folder that is listed.
+
+    Attributes:
+        root: the folder, under the input name that begins its ids; an empty name for the data root itself.
+        complete: whether the last listing met no error and found something.
+    """
+
+    root: InputRoot
+    complete: bool = False
+
+
+class Listing:
+    """The items of a stage without a planner of its own.
+
+    Iterating lists the folders again, so it always shows what is there now.
+    """
+
+    def __init__(
+        self, stage: Stage, workspace: Workspace, roots: Sequence[InputRoot], upstreams: Mapping[str, Upstream]
+    ) -> None:
+        """Prepare to list; `roots` are the user's folders of the first kind that the stage consumes."""
+        self._stage = stage
+        self._workspace = workspace
+        self._upstreams = upstreams
+        self._kind = next(iter(stage.consumes))
+        self._places = [_Place(root) for root in roots]
+        own = workspace.root / self._kind
+        if self._kind != SOURCE and own.is_dir():
+            self._places.append(_Place(InputRoot(name="", path=own, kind=self._kind)))
+        self._keep, self._ends = self._rule()
+        self.problems: list[str] = []
+
+    def _rule(self) -> tuple[Callable[[str], bool], tuple[str, ...]]:
+        """Return (whether a file name is wanted, suffixes to take off for the id)."""
+        if self._kind == SOURCE:
+            wanted = re.compile(
+                "|".join(fnmatch.translate(pattern.lower()) for pattern in self._stage.patterns) or "(?!)"
+            )
+            return lambda name: not name.startswith((".", "~$")) and wanted.match(name.lower()) is not None, ()
+        ends = self._upstreams[self._kind].suffixes
+        return lambda name: name.endswith(ends) and not name.startswith("."), ends
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether two folders might hold the same id."""
+        return len(self._places) > 1 and self._kind != SOURCE
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield (item id, path of the first input) in a stable order."""
+        self.problems = []
+        for place in self._places:
+            failed = len(self.problems)
+            found = False
+            for name in self._workspace.walk(place.root, self._keep, self._failed):
+                found = True
+                item_id = self._item_id(place.root.name, name)
+                if not self._is_gone(item_id):
+                    yield item_id, os.path.join(place.root.path, name)
+            place.complete = found and len(self.problems) == failed and not place.root.files
+
+    def _failed(self, error: OSError) -> None:
+        self.problems.append(f"{error.filename} cannot be listed: {error.strerror}")
+
+    def _item_id(self, root: str, name: str) -> str:
+        if self._kind == SOURCE:
+            return quote_id(f"{root}/{name}")
+        stem = next(name.removesuffix(end) for end in self._ends if name.endswith(end))
+        return f"{root}/{quote_id(stem)}" if root else stem
+
+    def _is_gone(self, item_id: str) -> bool:
+        if self._kind == SOURCE:
+            return False
+        row = self._upstreams[self._kind].rows.get(item_id)
+        return row is not None and row.status == GONE
+
+    def covers(self, item_id: str) -> bool:
+        """Whether an id that the last iteration did not yield is gone: its folder was listed whole."""
+        return any(
+            place.complete and (not place.root.name or item_id.startswith(f"{place.root.name}/"))
+            for place in self._places
+        )
+
+    def count(self) -> int:
+        """Return how many items there are, listing names only."""
+        return sum(1 for _ in self.names())
+
+    def items(self, suffixes: Mapping[str, str]) -> Iterator[WorkItem]:
+        """Yield the items; `suffixes` is kind → suffix of what the stage produces."""
+        for item_id, path in self.names():
+            yield WorkItem(
+                item_id=item_id,
+                inputs={self._kind: Path(path), **dict(self._partners(item_id, path))},
+                outputs={kind: self._workspace.artifact(kind, item_id, suffix) for kind, suffix in suffixes.items()},
+            )
+
+    def _partners(self, item_id: str, path: str) -> Iterable[tuple[str, Path]]:
+        """Yield (kind, path) of the other kinds that the stage consumes; a path need not exist."""
+        stem = next((path.removesuffix(end) for end in self._ends if path.endswith(end)), path)
+        inside = path.startswith(f"{self._workspace.root}{os.sep}")
+        for kind, upstream in self._upstreams.items():
+            if kind == self._kind:
+                continue
+            own = [self._workspace.artifact(kind, item_id, end) for end in upstream.suffixes]
+            beside = [] if inside else [Path(stem + end) for end in upstream.suffixes]
+            yield kind, next((each for each in [*beside, *own] if each.exists()), own[0])
+
+
+@attrs.frozen
+class _Lazy:
+    """An iterable that starts anew each time it is iterated."""
+
+    start: Callable[[], Iterator[WorkItem]]
+
+    def __iter__(self) -> Iterator[WorkItem]:
+        return self.start()
+
+
+def default_plan(
+    stage: Stage,
+    workspace: Workspace,
+    roots: Sequence[InputRoot],
+    upstreams: Mapping[str, Upstream],
+    *,
+    options: object,
+    cfg_hash: str,
+) -> StagePlan:
+    """Return the plan of a stage without a planner of its own.
+
+    Raises:
+        UsageError: there is nothing that the stage could take; the message says what it looked for and where.
+    """
+    listing = Listing(stage, workspace, roots, upstreams)
+    total = listing.count()
+    if not total and not (upstreams and any(upstream.rows for upstream in upstreams.values())):
+        raise UsageError(_nothing(stage, workspace, roots, upstreams, listing.problems))
+    suffixes = {kind: output.suffix for kind, output in stage.outputs(options).items()}
+    return StagePlan(
+        stage_name=stage.name,
+        items=_Lazy(lambda: listing.items(suffixes)),
+        total_items=total,
+        stage_version=stage.version,
+        config_hash=cfg_hash,
+        unique_ids=not listing.overlapping,
+        covers=listing.covers,
+    )
+
+
+def _nothing(
+    stage: Stage,
+    workspace: Workspace,
+    roots: Sequence[InputRoot],
+    upstreams: Mapping[str, Upstream],
+    problems: Sequence[str],
+) -> str:
+    """Return the sentence that says why there is nothing to do."""
+    kind = next(iter(stage.consumes))
+    if problems:
+        return f"nothing to do for {stage.name}: {problems[0]}"
+    where = ", ".join(str(root.path / root.files[0] if len(root.files) == 1 else root.path) for root in roots)
+    if kind == SOURCE and not roots:
+        return f"no input: name the files or folders that {stage.name} should take; {workspace.root} remembers none yet"
+    if kind == SOURCE:
+        return f"no matching files in {where}; {stage.name} takes {' '.join(stage.patterns)}"
+    ends = " or ".join(f"*{end}" for end in upstreams[kind].suffixes)
+    if roots:
+        return f"no {kind} files ({ends}) in {where}; leave out INPUT to use what {workspace.root} holds"
+    maker = upstreams[kind].stage or f"a stage that produces {kind!r}"
+    return f"no {kind} files ({ends}) in {workspace.root}; run {maker} first, or name a folder that holds some"

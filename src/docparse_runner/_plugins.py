@@ -1,0 +1,280 @@
+"""Plugins: listed from package metadata without importing, loaded one by name, called through a typed facade.
+
+Every plugin gets a plugin manager of its own, so that one that raises can be named and dropped alone; nothing else in
+docparse calls pluggy.
+"""
+
+import difflib
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pluggy
+
+from docparse_runner import hookspecs
+from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, StageOptions, StageOutcome, WorkItem
+from docparse_runner._options import specs_of
+from docparse_runner.errors import PluginError, UsageError
+
+if TYPE_CHECKING:
+    from docparse_runner._context import Progress, StageContext
+
+STAGES = "docparse.stages"
+WATCHERS = "docparse.plugins"
+EXECUTORS = "docparse.executors"
+COMMANDS = "docparse.commands"
+
+
+@attrs.frozen(kw_only=True)
+class Listed:
+    """One entry point, as package metadata tells of it: nothing was imported.
+
+    Attributes:
+        name: the entry point's name.
+        distribution: name of the package it came with.
+        version: version of that package.
+        summary: summary of that package.
+        rivals: other packages that claim the same name; a name with rivals cannot be loaded.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    summary: str
+    rivals: tuple[str, ...] = ()
+
+
+def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
+    found: dict[str, list[metadata.EntryPoint]] = {}
+    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+        same = found.setdefault(entry.name, [])
+        # An editable install next to a wheel lists one distribution twice; that is no rivalry.
+        if not any(_distribution(entry) == _distribution(other) for other in same):
+            same.append(entry)
+    return found
+
+
+def _distribution(entry: metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "?"
+
+
+def listed(group: str) -> list[Listed]:
+    """Return the entry points of a group, sorted by name, importing none."""
+    result = []
+    for name, (entry, *rivals) in _found(group).items():
+        info: Mapping[str, Any] = entry.dist.metadata if entry.dist else {}  # type: ignore[assignment]  # a Message
+        result.append(
+            Listed(
+                name=name,
+                distribution=_distribution(entry),
+                version=entry.dist.version if entry.dist else "",
+                summary=str(info.get("Summary") or ""),
+                rivals=tuple(_distribution(rival) for rival in rivals),
+            )
+        )
+    return result
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for a misspelt name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def load_entry(group: str, name: str, what: str) -> Any:
+    """Import and return the object that an entry point names.
+
+    Args:
+        group: the entry point group.
+        name: the entry point.
+        what: the word for it in messages (``stage``).
+
+    Raises:
+        UsageError: there is none of that name.
+        PluginError: two packages claim it, or it cannot be imported.
+    """
+    found = _found(group)
+    if name not in found:
+        installed = ", ".join(found) or "none"
+        msg = f"no {what} {name!r}; installed: {installed}.{nearest(name, found)}"
+        raise UsageError(msg)
+    entry, *rivals = found[name]
+    if rivals:
+        owners = ", ".join(_distribution(each) for each in (entry, *rivals))
+        raise PluginError(name, f"is claimed by several packages ({owners}); uninstall all but one")
+    try:
+        return entry.load()
+    except Exception as error:  # importing a plugin runs its code: anything can come out
+        reason = f"cannot be loaded: {type(error).__name__}: {error}"
+        raise PluginError(name, f"{reason} (pip install {_distribution(entry)})") from error
+
+
+def _manager(name: str, plugin: object) -> pluggy.PluginManager:
+    """Return a plugin manager that holds `plugin` alone, its hooks checked."""
+    manager = pluggy.PluginManager("docparse")
+    manager.add_hookspecs(hookspecs)
+    hooks = [hook for hook in vars(hookspecs) if hook.startswith("docparse_")]
+    for hook in hooks:
+        function = getattr(plugin, hook, None)
+        if callable(function) and not hasattr(function, "docparse_impl"):
+            raise PluginError(name, f"{hook} lacks the @hookimpl decorator")
+    try:
+        manager.register(plugin, name=name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        close = nearest(_unknown_hook(plugin, hooks), hooks)
+        raise PluginError(name, f"{error}{close}") from error
+    return manager
+
+
+def _unknown_hook(plugin: object, hooks: list[str]) -> str:
+    marked = [each for each in dir(plugin) if hasattr(getattr(plugin, each, None), "docparse_impl")]
+    return next((each for each in marked if each not in hooks), "")
+
+
+class StagePlugin:
+    """The one stage of a run: one typed method for each of its hooks."""
+
+    def __init__(self, name: str, plugin: object) -> None:
+        """Register the plugin and ask it what it is.
+
+        Raises:
+            PluginError: it breaks the contract; the message says where.
+        """
+        self.name = name
+        self._manager = _manager(name, plugin)
+        self._hook = self._manager.hook
+        self.stage = self._checked(self._answer())
+
+    def _answer(self) -> object:
+        try:
+            return self._hook.docparse_stage()
+        except Exception as error:  # the stage's own code
+            raise PluginError(self.name, f"docparse_stage() raised {type(error).__name__}: {error}") from error
+
+    def _checked(self, stage: object) -> Stage:
+        if not isinstance(stage, Stage):
+            raise PluginError(self.name, f"docparse_stage() must return a Stage, not {type(stage).__name__}")
+        if stage.name != self.name:
+            raise PluginError(self.name, f"its Stage is named {stage.name!r}; entry point and Stage must agree")
+        if stage.name in RESERVED_NAMES:
+            raise PluginError(self.name, f"{self.name!r} is a reserved name; choose another")
+        if stage.api != API_VERSION:
+            older = "docparse-runner" if stage.api > API_VERSION else "the stage"
+            raise PluginError(
+                self.name, f"was written for plugin API {stage.api}, this is {API_VERSION}; upgrade {older}"
+            )
+        self._check_options(stage)
+        return stage
+
+    def _check_options(self, stage: Stage) -> None:
+        try:
+            own = {spec.name for spec in specs_of(stage.options)}
+        except TypeError as error:
+            raise PluginError(self.name, str(error)) from error
+        taken = sorted(own & {spec.name for spec in specs_of(StageOptions)})
+        if taken:
+            raise PluginError(self.name, f"option {taken[0]!r} is one of the runner's own; rename it")
+
+    def has(self, hook: str) -> bool:
+        """Whether the stage implements this hook."""
+        return bool(getattr(self._hook, hook).get_hookimpls())
+
+    def resolve(self, context: "StageContext") -> Mapping[str, Any]:
+        """Return what ``docparse_resolve`` says, an empty mapping without it."""
+        return self._hook.docparse_resolve(context=context) or {}
+
+    def plan(self, context: "StageContext") -> Iterable[WorkItem] | None:
+        """Return the stage's own plan, or None for the default planner."""
+        items: Iterable[WorkItem] | None = self._hook.docparse_plan(context=context)
+        return items
+
+    def worker(self, context: "StageContext") -> Any:
+        """Return what ``docparse_worker`` returns: a callable or a context manager.
+
+        Raises:
+            PluginError: the stage has no such hook or it returned nothing.
+        """
+        opened = self._hook.docparse_worker(context=context)
+        if opened is None:
+            raise PluginError(self.name, "docparse_worker() is missing or returned None")
+        return opened
+
+    def lifecycle(self) -> "Listener":
+        """Return the stage's own lifecycle hooks."""
+        return Listener(self.name, self._manager)
+
+
+class Listener:
+    """The lifecycle hooks of one plugin."""
+
+    def __init__(self, name: str, manager: pluggy.PluginManager) -> None:
+        """Wrap a plugin manager that holds this one plugin."""
+        self.name = name
+        self._hook = manager.hook
+        self.hears_items = any(
+            getattr(self._hook, hook).get_hookimpls() for hook in ("docparse_before_item", "docparse_after_item")
+        )
+
+    def before_stage(self, context: "StageContext") -> None:
+        """Call ``docparse_before_stage``."""
+        self._hook.docparse_before_stage(context=context)
+
+    def before_item(self, item: WorkItem, context: "StageContext") -> None:
+        """Call ``docparse_before_item``."""
+        self._hook.docparse_before_item(item=item, context=context)
+
+    def after_item(self, item: WorkItem, outcome: ItemOutcome, context: "StageContext") -> None:
+        """Call ``docparse_after_item``."""
+        self._hook.docparse_after_item(item=item, outcome=outcome, context=context)
+
+    def heartbeat(self, progress: "Progress", context: "StageContext") -> None:
+        """Call ``docparse_heartbeat``."""
+        self._hook.docparse_heartbeat(progress=progress, context=context)
+
+    def after_stage(self, outcome: StageOutcome, context: "StageContext") -> Mapping[str, Any]:
+        """Call ``docparse_after_stage`` and return the stage's summary."""
+        answers = self._hook.docparse_after_stage(outcome=outcome, context=context)
+        return next((answer for answer in answers if isinstance(answer, Mapping)), {})
+
+
+def load_stage(name: str) -> StagePlugin:
+    """Import the stage of that name, and no other.
+
+    Raises:
+        UsageError: no such stage is installed; the message names those that are and the nearest.
+        PluginError: it is broken; the message says how.
+    """
+    return StagePlugin(name, load_entry(STAGES, name, "stage"))
+
+
+def load_watchers(blocked: Iterable[str], tell: Callable[[str], None]) -> list[Listener]:
+    """Return the installed watchers, each instantiated; a broken one is told of by name and left out.
+
+    Args:
+        blocked: names not to load.
+        tell: called with one sentence for each broken watcher.
+    """
+    blocked = set(blocked)
+    watchers = []
+    for entry in listed(WATCHERS):
+        if entry.name in blocked:
+            continue
+        try:
+            watchers.append(_watcher(entry.name, load_entry(WATCHERS, entry.name, "watcher")))
+        except PluginError as error:
+            tell(f"watcher left out: {error}")
+    return watchers
+
+
+def _watcher(name: str, factory: Callable[[], object]) -> Listener:
+    try:
+        plugin = factory()
+    except Exception as error:  # the watcher's own code
+        raise PluginError(name, traceback.format_exception_only(error)[-1].strip()) from error
+    for hook in hookspecs.STAGE_HOOKS:
+        if hasattr(plugin, hook):
+            raise PluginError(name, f"a watcher may not implement the stage hook {hook}")
+    return Listener(name, _manager(name, plugin))

@@ -1,0 +1,445 @@
+"""The loop of a run: draw from the plan, decide, dispatch, handle what comes back, until everything has ended."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import attrs
+
+from docparse_runner._context import Progress, Running, StageContext, StageHooks
+from docparse_runner._decision import Action, Decider, Decision
+from docparse_runner._files import digest_state
+from docparse_runner._manifest import GONE, ErrorRecord, FileState, ManifestSink, Row
+from docparse_runner._model import Output, StageOptions, StageOutcome, StagePlan, WorkItem
+from docparse_runner._record import Job, Recorder, recorded_files
+from docparse_runner._scheduler import Dispatch, Failure, Rules, Scheduler, Verdict
+from docparse_runner._tally import Tally
+from docparse_runner._wire import Result, Task
+from docparse_runner.errors import Category, DocparseError, PluginError, StageError, UsageError
+from docparse_runner.executors import Died, Event, Executor, Finished, Returned
+
+_DRAW = 256
+_SETUP_FAILURES = 3
+_EXIT_SETUP = 2
+_EXIT_STOPPED = 3
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """What a run is made of.
+
+    Attributes:
+        context: told to hooks.
+        plan: the items.
+        hooks: lifecycle hooks.
+        options: the runner's options.
+        decider: skip or do.
+        rows: item id → last row; emptied as the plan is read: what is left at its end is gone.
+        sink: where results are recorded.
+        make_executor: called when the first item has to run.
+        outputs: kind → what the stage declares.
+        fallbacks: of the stage.
+        removes: whether the stage wants to hear of documents that are gone.
+        max_queue: items read ahead.
+    """
+
+    context: StageContext
+    plan: StagePlan
+    hooks: StageHooks
+    options: StageOptions
+    decider: Decider
+    rows: dict[str, Row]
+    sink: ManifestSink
+    make_executor: Callable[[], Executor]
+    outputs: Mapping[str, Output]
+    fallbacks: tuple[str, ...]
+    removes: bool
+    max_queue: int
+
+
+class Run:
+    """One run of one stage."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Prepare; nothing happens before ``execute``."""
+        self._parts = parts
+        options = parts.options
+        rules = Rules(
+            schedule=options.schedule,
+            retries=options.retries,
+            backoff_s=options.retry_backoff_s,
+            error_budget=options.error_budget,
+            fallbacks=parts.fallbacks,
+            seed=options.seed,
+        )
+        self._scheduler = Scheduler(rules, parts.plan.total_items)
+        self._tally = Tally()
+        self._recorder = Recorder(
+            context=parts.context, plan=parts.plan, sink=parts.sink, hooks=parts.hooks, tally=self._tally
+        )
+        self._executor: Executor | None = None
+        self._items: Iterator[object] = iter(())
+        self._exhausted = False
+        self._planned_whole = False
+        self._gone: Iterator[Row] | None = None
+        self._jobs: dict[int, Job] = {}
+        self._seen: set[int] = set()
+        self._queued = 0
+        self._started = time.monotonic()
+        self._heartbeat_s = parts.hooks.heartbeat_s or options.diagnostics_interval_s
+        self._heartbeat_at = self._started + self._heartbeat_s
+        self._setup_failures = 0
+        self._signals = 0
+        self._obeyed = 0
+        self._signal_exit = 0
+        self._exit_code = 0
+        self._error: DocparseError | None = None
+
+    # --- the run as a whole
+
+    def execute(self) -> tuple[StageOutcome, DocparseError | None]:
+        """Run the stage to its end and return (outcome, what stopped it with exit code 2 if anything did).
+
+        What was recorded before stays recorded.
+        """
+        try:
+            self._parts.hooks.before_stage(self._parts.context)
+            self._items = iter(self._parts.plan.items)
+            self._loop()
+        except DocparseError as error:
+            self._give_up(error)
+        except BaseException:
+            if self._executor:
+                self._executor.kill()
+                self._executor.close()
+            raise
+        outcome = self._end()
+        return outcome, self._error
+
+    def _give_up(self, error: DocparseError) -> None:
+        self._error = self._error or error
+        self._exit_code = _EXIT_SETUP
+        self._scheduler.stop(str(error))
+        self._tally.cancelled += self._recorder.lose()
+        if self._executor:
+            self._executor.kill()
+
+    def _end(self) -> StageOutcome:
+        peak, cpu = self._executor.close() if self._executor else (0, 0.0)
+        self._tally.cancelled += len(self._jobs)
+        outcome = self._tally.outcome(
+            stage=self._parts.plan.stage_name,
+            run_id=self._parts.context.run_id,
+            wall_s=time.monotonic() - self._started,
+            stop_reason=self._scheduler.stop_reason,
+            exit_code=self._final_exit_code(),
+            peak_rss=peak,
+            cpu_s=cpu,
+        )
+        try:
+            summary = self._parts.hooks.after_stage(outcome, self._parts.context)
+        except DocparseError as error:
+            self._error = self._error or error
+            return attrs.evolve(outcome, exit_code=_EXIT_SETUP, stop_reason=outcome.stop_reason or str(error))
+        return attrs.evolve(outcome, summary=summary) if isinstance(summary, Mapping) else outcome
+
+    def _final_exit_code(self) -> int:
+        if self._exit_code:
+            return self._exit_code
+        remembered = 0 if self._parts.options.allow_quarantined else self._tally.quarantined
+        return int(bool(self._tally.failed or self._tally.waiting or remembered))
+
+    def _loop(self) -> None:
+        while True:
+            self._obey_signals()
+            self._draw()
+            self._dispatch()
+            if self._is_over():
+                break
+            for event in self._executor.wait(self._timeout()) if self._executor else ():
+                self._handle(event)
+            self._recorder.flush_if_due()
+            self._beat()
+        if self._planned_whole and not self._scheduler.stop_reason:
+            for row in self._gone_rows():
+                self._recorder.gone(row)
+        self._cancel_rest()
+        self._recorder.flush()
+
+    def _is_over(self) -> bool:
+        if self._scheduler.running:
+            return False
+        return bool(self._scheduler.stop_reason) or (self._exhausted and not self._scheduler.queued)
+
+    def _timeout(self) -> float:
+        """Return how long to wait for the workers, in seconds."""
+        now = time.monotonic()
+        if not self._scheduler.stop_reason and not self._exhausted and self._scheduler.queued < self._parts.max_queue:
+            return 0.0
+        due = [self._heartbeat_at, self._recorder.due, self._scheduler.due]
+        return max(0.0, min(at for at in due if at is not None) - now)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + self._heartbeat_s
+            self._parts.hooks.heartbeat(self._progress(now), self._parts.context)
+
+    def _progress(self, now: float) -> Progress:
+        busy = self._executor.busy() if self._executor else []
+        tally = self._tally
+        return Progress(
+            planned=tally.planned,
+            total=self._parts.plan.total_items,
+            succeeded=tally.succeeded,
+            partial=tally.partial,
+            skipped=tally.skipped,
+            failed=tally.failed,
+            cancelled=tally.cancelled,
+            elapsed_s=now - self._started,
+            running=tuple(
+                Running(worker=each.worker, item_id=self._jobs[each.number].item.item_id, seconds=now - each.since)
+                for each in busy
+                if each.number in self._jobs
+            ),
+        )
+
+    # --- plan and decide
+
+    def _draw(self) -> None:
+        """Read some items ahead of the workers."""
+        for _ in range(_DRAW):
+            if self._exhausted or self._scheduler.stop_reason or self._scheduler.queued >= self._parts.max_queue:
+                return
+            item = self._next_item()
+            if item is None:
+                self._exhausted = True
+                return
+            self._take(item)
+            limit = self._parts.options.limit
+            if limit is not None and self._queued >= limit:
+                self._exhausted = True
+                self._tally.notes.append(f"stopped at --limit {limit}")
+
+    def _next_item(self) -> WorkItem | None:
+        name = self._parts.plan.stage_name
+        try:
+            item = next(self._items, None)
+            if item is None:
+                item = self._next_gone()
+            if item is not None and not isinstance(item, WorkItem):
+                msg = f"its plan must yield WorkItem, not {type(item).__name__}"
+                raise PluginError(name, msg)  # noqa: TRY301 - one path for everything a planner can do wrong
+        except DocparseError as error:
+            self._stop_with(error)
+            return None
+        except Exception as error:  # noqa: BLE001 - the planner's own code
+            self._stop_with(PluginError(name, f"its plan raised {type(error).__name__}: {error}"))
+            return None
+        return item
+
+    def _next_gone(self) -> WorkItem | None:
+        """Return an item for the next document that is gone, for a stage that wants to hear of it."""
+        self._planned_whole = True
+        if not self._parts.removes:
+            return None
+        if self._gone is None:
+            self._gone = iter(self._gone_rows())
+        row = next(self._gone, None)
+        return WorkItem(item_id=row.item_id, removed=True) if row else None
+
+    def _gone_rows(self) -> list[Row]:
+        """Return the rows of documents that were recorded and are not in the plan any more."""
+        covers = self._parts.plan.covers
+        return [row for item_id, row in self._parts.rows.items() if row.status != GONE and covers(item_id)]
+
+    def _stop_with(self, error: DocparseError) -> None:
+        self._error = self._error or error
+        self._stop(str(error), _EXIT_SETUP)
+
+    def _take(self, item: WorkItem) -> None:
+        """Count an item and queue it, unless nothing has to be done."""
+        self._tally.planned += 1
+        decision = self._decided(item)
+        job = Job(item, decision, time.monotonic())
+        if decision.action is Action.SKIP:
+            self._scheduler.skipped()
+            self._recorder.skip(job)
+        elif decision.error is not None:
+            self._scheduler.skipped()
+            self._recorder.failure(job, decision.error, None, "")
+        else:
+            cost = item.cost_hint or float(sum(found.st_size for found in decision.stats.values()))
+            self._jobs[self._queued] = job
+            self._scheduler.add(self._queued, cost)
+            self._queued += 1
+
+    def _decided(self, item: WorkItem) -> Decision:
+        if not self._parts.plan.unique_ids:
+            mark = hash(item.item_id)
+            if mark in self._seen:
+                error = ErrorRecord(
+                    category=str(Category.CONTRACT), message="the plan has this id twice", type="repeated"
+                )
+                return Decision(action=Action.FAIL, reason="", error=error)
+            self._seen.add(mark)
+        return self._parts.decider.decide(item, self._parts.rows.pop(item.item_id, None))
+
+    # --- execute
+
+    def _dispatch(self) -> None:
+        while not self._scheduler.stop_reason and self._scheduler.queued:
+            if self._executor is None:
+                self._executor = self._parts.make_executor()
+            now = time.monotonic()
+            dispatch = self._scheduler.next(now) if self._executor.room() > 0 else None
+            if dispatch is None:
+                return
+            job = self._jobs[dispatch.number]
+            first, job.dispatch = job.dispatch is None, dispatch
+            if first:
+                self._tally.scheduled += 1
+                self._tally.queue.add(now - job.queued_at)
+                self._parts.hooks.before_item(job.item, self._parts.context)
+            self._recorder.attempt(job, "started", "")
+            self._executor.submit(self._task(job, dispatch), alone=dispatch.alone)
+
+    def _task(self, job: Job, dispatch: Dispatch) -> Task:
+        item, row = job.item, job.decision.row
+        return Task(
+            number=dispatch.number,
+            item_id=item.item_id,
+            inputs={kind: str(path) for kind, path in item.inputs.items()},
+            outputs={kind: str(path) for kind, path in item.outputs.items()},
+            optional=tuple(kind for kind, output in self._parts.outputs.items() if not output.required),
+            digests=dict(job.decision.digests),
+            recorded_inputs={kind: state.digest for kind, state in row.inputs.items()} if row else {},
+            recorded_outputs=dict(recorded_files(job, self._parts.context.workspace.absolute)),
+            check=job.decision.action is Action.CHECK,
+            attempt=dispatch.attempt,
+            fallback=dispatch.fallback or "",
+            removed=item.removed,
+            timeout_s=self._parts.decider.deadline(item),
+            cost_hint=item.cost_hint,
+            metadata=dict(item.metadata),
+            fingerprint=(row.cfg_hash, row.stage_version) if row else None,
+        )
+
+    # --- what happened
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Returned):
+            self._scheduler.give_back(event.number, suspect=event.suspect)
+        elif isinstance(event, Died):
+            self._died(event)
+        elif event.result.status == "setup":
+            self._setup_failed(event.result)
+        else:
+            self._finished(event)
+
+    def _finished(self, event: Finished) -> None:
+        result = event.result
+        job = self._jobs[result.number]
+        self._recorder.attempt(job, result.status, event.worker)
+        if result.error is not None and result.error.category == Category.CONFIG:
+            self._setup_failed(result)
+            return
+        self._setup_failures = 0
+        if result.error is not None:
+            self._judge(job, result, result.error, event.worker)
+            return
+        self._scheduler.finished(result.number, None, time.monotonic())
+        del self._jobs[result.number]
+        record = self._recorder.removed if job.item.removed else self._recorder.result
+        if result.status == "unchanged":
+            record = self._recorder.verified
+        record(job, result, event.worker)
+
+    def _judge(self, job: Job, result: Result, error: ErrorRecord, worker: str, *, repeatable: bool = True) -> None:
+        """Let the scheduler say whether a failure is final, and record it if so."""
+        failure = Failure(
+            category=Category(error.category), retryable=error.retryable, type=error.type, repeatable=repeatable
+        )
+        if self._scheduler.finished(result.number, failure, time.monotonic()) is Verdict.FINAL:
+            del self._jobs[result.number]
+            self._recorder.failure(job, error, result, worker)
+        if self._scheduler.stopped_by_failures:
+            self._stop(self._scheduler.stop_reason, _EXIT_STOPPED)
+
+    def _died(self, event: Died) -> None:
+        job = self._jobs[event.number]
+        self._recorder.attempt(job, str(event.category), event.worker)
+        if event.torn:
+            for path in job.item.outputs.values():
+                path.unlink(missing_ok=True)
+        if event.category is Category.CANCELLED:
+            self._scheduler.drop(event.number)
+            del self._jobs[event.number]
+            self._recorder.cancelled(job)
+            return
+        error = ErrorRecord(
+            category=str(event.category),
+            message=event.message,
+            type=str(event.category),
+            detail=event.detail,
+            limit=event.limit,
+        )
+        result = Result(
+            event.number,
+            "failure",
+            inputs=self._inputs_at_planning(job),
+            started_at=time.time() - event.seconds,
+            duration_s=event.seconds,
+        )
+        self._judge(job, result, error, event.worker, repeatable=not event.alive)
+
+    def _inputs_at_planning(self, job: Job) -> dict[str, FileState]:
+        """Return the inputs of an item whose worker died, digested here if they are still what was planned."""
+        states = {}
+        for kind, found in job.decision.stats.items():
+            path = job.item.inputs[kind]
+            recorded = self._parts.context.workspace.relative(path)
+            states[kind] = FileState.of(recorded, found)
+            with contextlib.suppress(OSError, StageError):
+                if states[kind].same_stat(os.stat(path)):
+                    states[kind] = digest_state(path, recorded)
+        return states
+
+    def _setup_failed(self, result: Result) -> None:
+        """Count a worker that could not be opened; the item is not to blame."""
+        self._scheduler.give_back(result.number)
+        error = result.error or ErrorRecord(category=str(Category.RUNTIME), message="the worker could not be opened")
+        self._setup_failures += 1
+        if error.category == Category.CONFIG or self._setup_failures >= _SETUP_FAILURES:
+            self._stop_with(UsageError(f"{self._parts.plan.stage_name}: {error.message}"))
+
+    # --- stopping
+
+    def _stop(self, reason: str, exit_code: int) -> None:
+        self._scheduler.stop(reason)
+        self._exit_code = self._exit_code or exit_code
+        if self._executor:
+            self._executor.drain()
+
+    def interrupt(self, exit_code: int = 130) -> None:
+        """Ask for a drain on the first call, for a kill on the second; safe in signal handlers and other threads."""
+        self._signals += 1
+        self._signal_exit = exit_code
+        if self._executor:
+            self._executor.wake()
+
+    def _obey_signals(self) -> None:
+        if self._signals and not self._obeyed:
+            self._obeyed = 1
+            self._exit_code = self._signal_exit
+            self._stop("interrupted", self._signal_exit)
+        elif self._signals > 1 and self._obeyed == 1:
+            self._obeyed = 2
+            if self._executor:
+                self._executor.kill()
+
+    def _cancel_rest(self) -> None:
+        for number in self._scheduler.waiting():
+            self._scheduler.drop(number)
+            self._recorder.cancelled(self._jobs.pop(number))

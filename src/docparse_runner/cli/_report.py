@@ -1,0 +1,79 @@
+"""What a person reads on stderr after a run."""
+
+import shlex
+import sys
+
+import click
+
+from docparse_runner._model import StageOutcome
+from docparse_runner._session import Prepared
+
+_SHOWN = 10
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number else ""
+
+
+class Report:
+    """Talks on stderr."""
+
+    def __init__(self, *, verbose: int = 0) -> None:
+        self._verbose = verbose
+        self.heartbeat_s = 0.5 if sys.stderr.isatty() else None
+
+    def tell(self, text: str) -> None:
+        """Say one thing."""
+        click.echo(f"docparse: {text}", err=True)
+
+    def summary(self, outcome: StageOutcome, prepared: Prepared) -> None:
+        """Say how a run went, what failed and why, and how to go on."""
+        click.echo(self._line(outcome), err=True)
+        for failure in outcome.errors:
+            click.echo(f"  {failure.item_id}: {failure.category}: {failure.message}", err=True)
+        if outcome.failed > len(outcome.errors):
+            click.echo(f"  … and {outcome.failed - len(outcome.errors)} more", err=True)
+        for note in outcome.notes:
+            click.echo(f"  {note}", err=True)
+        if self._verbose:
+            self._details(outcome)
+        if outcome.stop_reason:
+            click.echo(f"  stopped: {outcome.stop_reason}", err=True)
+            click.echo(f"  to go on: {resume_command(prepared)}", err=True)
+
+    def _line(self, outcome: StageOutcome) -> str:
+        skipped = outcome.skipped - outcome.up_to_date - outcome.quarantined - outcome.waiting
+        parts = [
+            _count(outcome.succeeded, "done"),
+            _count(outcome.partial, "partial"),
+            _count(outcome.up_to_date, "up to date"),
+            _count(skipped, "skipped"),
+            _count(outcome.waiting, "waiting"),
+            _count(outcome.quarantined, "quarantined (they failed before; --retry-quarantined tries again)"),
+            _count(outcome.failed, "failed"),
+            _count(outcome.cancelled, "cancelled"),
+            _count(outcome.gone, "gone"),
+        ]
+        counts = ", ".join(part for part in parts if part) or "nothing to do"
+        return f"{outcome.stage_name}: {counts} in {outcome.wall_ms / 1000:.1f} s"
+
+    def _details(self, outcome: StageOutcome) -> None:
+        times = f"{outcome.exec_p50_ms:.0f} / {outcome.exec_p95_ms:.0f} / {outcome.exec_p99_ms:.0f} ms"
+        click.echo(f"  time per item p50 / p95 / p99: {times}; {outcome.items_per_s:.1f} items/s", err=True)
+        memory = outcome.peak_rss / 2**20
+        click.echo(f"  CPU of workers {outcome.children_cpu_s:.1f} s; largest worker {memory:.0f} MiB", err=True)
+        for item_id, seconds in outcome.slowest[:_SHOWN]:
+            click.echo(f"  slow: {seconds:.2f} s {item_id}", err=True)
+
+
+def resume_command(prepared: Prepared) -> str:
+    """Return the command that goes on where the run stopped."""
+    request = prepared.request
+    words = ["docparse", "run", request.stage, *request.inputs, "--data-root", str(prepared.context.workspace.root)]
+    for name, value in request.flags.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [word for each in (value if isinstance(value, tuple) else (value,)) for word in (flag, str(each))]
+    return shlex.join(words)

@@ -1,0 +1,108 @@
+"""Every exception of docparse, sorted by what to do next.
+
+- ``UsageError``: the user changes something (exit code 2).
+- ``PluginError``: the author of a plugin changes something (exit code 2).
+- ``StageError``: raised by a worker to say what went wrong with one item.
+- ``SkipItem``: raised by a worker to say that there is nothing to do for one item.
+"""
+
+from enum import StrEnum
+
+import attrs
+
+
+class Category(StrEnum):
+    """What kind of failure an item met, which decides what happens next.
+
+    Whether a category is retried and remembered is written in ``RETRYABLE`` and ``QUARANTINED``.
+    """
+
+    INPUT = "input"
+    CONFIG = "config"
+    CONTRACT = "contract"
+    IO = "io"
+    PROVIDER = "provider"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    RUNTIME = "runtime"
+    CANCELLED = "cancelled"
+
+
+RETRYABLE = frozenset({Category.IO, Category.PROVIDER})
+"""Categories that ``--retries`` tries again; a ``crash`` is tried once more, alone in a fresh worker."""
+
+QUARANTINED = frozenset({Category.INPUT, Category.CRASH, Category.TIMEOUT, Category.OOM})
+"""Categories that are remembered: such an item is not run again while its fingerprint is the same."""
+
+
+class DocparseError(Exception):
+    """The base of the errors that docparse reports in one sentence, without a traceback.
+
+    Attributes:
+        outcome: the ``StageOutcome`` of the run that it stopped, or None when none had begun.
+    """
+
+    outcome: object = None
+
+
+class UsageError(DocparseError):
+    """The user must change something: an argument, an option, a file, the environment."""
+
+
+class PluginError(DocparseError):
+    """A plugin is broken; its author must change something.
+
+    Attributes:
+        plugin: the name of the entry point.
+    """
+
+    def __init__(self, plugin: str, message: str) -> None:
+        super().__init__(f"{plugin}: {message}")
+        self.plugin = plugin
+
+
+class ManifestError(DocparseError):
+    """The manifest could not be written: the run stops, what was recorded stays recorded."""
+
+
+class SkipItem(Exception):  # noqa: N818 - a signal, not an error
+    """Raised by a worker: there is nothing to do for this item, and that is its result.
+
+    Attributes:
+        reason: one short sentence for the manifest and the summary.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@attrs.define(eq=False)
+class StageError(Exception):
+    """What went wrong with one item; raised by workers, recorded in the manifest.
+
+    Attributes:
+        message: one sentence for the person who owns the document.
+        category: decides whether the failure is retried or remembered.
+        retryable: overrides what the category says; None leaves it to the category.
+        detail: anything longer: a traceback, the last lines that the worker printed.
+        stage: filled in by the runner.
+        item_id: filled in by the runner.
+    """
+
+    message: str
+    category: Category = attrs.field(default=Category.RUNTIME, converter=Category, kw_only=True)
+    retryable: bool | None = attrs.field(default=None, kw_only=True)
+    detail: str = attrs.field(default="", kw_only=True)
+    stage: str = attrs.field(default="", kw_only=True)
+    item_id: str = attrs.field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        """Return the message alone: the category and the item are columns of their own."""
+        return self.message
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether ``--retries`` may try the item again."""
+        return self.category in RETRYABLE if self.retryable is None else self.retryable

@@ -1,0 +1,150 @@
+"""Executors run tasks in workers; the engine knows them by this one protocol.
+
+``inline`` runs in the caller, ``threads`` in threads that cannot be killed, ``processes`` in supervised children.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from docparse_runner._manifest import ErrorRecord
+from docparse_runner._wire import Result, Task
+from docparse_runner._worker import WorkerFactory
+from docparse_runner.errors import Category
+
+
+@attrs.frozen(kw_only=True)
+class Finished:
+    """A worker answered.
+
+    Attributes:
+        result: its answer.
+        worker: its name.
+    """
+
+    result: Result
+    worker: str
+
+
+@attrs.frozen(kw_only=True)
+class Died:
+    """An attempt ended without an answer, and this item is to blame.
+
+    Attributes:
+        number: the item.
+        worker: the worker's name.
+        category: ``crash``, ``timeout``, ``oom`` or ``cancelled``.
+        message: one sentence.
+        detail: the last lines that the worker printed.
+        limit: the deadline in seconds, or the memory limit in bytes, that was passed.
+        torn: whether it died while it committed, so that its outputs may be a mixture.
+        alive: whether the attempt may still be running, so that no other may start.
+        seconds: how long the attempt took.
+    """
+
+    number: int
+    worker: str
+    category: Category
+    message: str
+    detail: str = ""
+    limit: float = 0.0
+    torn: bool = False
+    alive: bool = False
+    seconds: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Returned:
+    """An item was not run, through no proven fault of its own; it may be handed out again.
+
+    Attributes:
+        number: the item.
+        suspect: whether it may have killed its worker.
+    """
+
+    number: int
+    suspect: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Busy:
+    """What a worker is on.
+
+    Attributes:
+        worker: its name.
+        number: the item.
+        since: monotonic seconds at which it started.
+    """
+
+    worker: str
+    number: int
+    since: float
+
+
+Event = Finished | Died | Returned
+
+
+def setup_too_slow(number: int, worker: str, limit: float) -> Finished:
+    """Return the event of a worker that did not open in time; its item was not tried."""
+    message = f"opening the worker took longer than {limit:g} s"
+    error = ErrorRecord(category=str(Category.TIMEOUT), message=message, type="setup")
+    return Finished(result=Result(number, "setup", error=error), worker=worker)
+
+
+@attrs.frozen(kw_only=True)
+class Setup:
+    """What an executor is built from.
+
+    Attributes:
+        factory: opens a worker; picklable for processes.
+        workers: how many.
+        root: data root.
+        staging: folder of this run, on the file system of the outputs.
+        run_id: the run.
+        stage: its name.
+        gpu: whether each worker gets a device of its own.
+        setup_timeout_s: deadline of opening a worker, seconds.
+    """
+
+    factory: WorkerFactory
+    workers: int
+    root: str
+    staging: str
+    run_id: str
+    stage: str
+    gpu: bool = False
+    setup_timeout_s: float = 300.0
+
+
+class Executor(Protocol):
+    """Runs tasks; never blocks but in ``wait``."""
+
+    name: str
+
+    def room(self) -> int:
+        """Return how many more tasks it takes now."""
+
+    def submit(self, task: Task, *, alone: bool) -> None:
+        """Take a task; with `alone`, the worker that runs it gets nothing else beside it."""
+
+    def wait(self, timeout: float | None) -> list[Event]:
+        """Return what happened, after at most `timeout` seconds; None waits for something to happen."""
+
+    def wake(self) -> None:
+        """Make ``wait`` return; safe in signal handlers and other threads."""
+
+    def busy(self) -> list[Busy]:
+        """Return what each busy worker is on."""
+
+    def drain(self) -> None:
+        """Let running items finish and give back those that have not started."""
+
+    def kill(self) -> None:
+        """End running items at once; each comes back as ``Died`` of category ``cancelled``."""
+
+    def close(self) -> tuple[int, float]:
+        """End the workers; return (largest resident set of any in bytes, CPU seconds of all)."""
+
+
+ExecutorFactory = Callable[[Setup], Executor]

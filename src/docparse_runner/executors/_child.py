@@ -1,0 +1,126 @@
+"""The main loop of a worker process: tasks in, results out, over one socket.
+
+Started as ``python -m docparse_runner.executors._child FD`` in a session of its own, its output going to a file.
+"""
+
+import contextlib
+import faulthandler
+import os
+import pickle
+import signal
+import socket
+import sys
+import time
+from collections import deque
+
+import msgspec
+
+from docparse_runner._wire import Result, Task, WorkerSpec
+from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
+from docparse_runner.executors._frames import Inbox, frame
+from docparse_runner.executors._slots import Slots
+
+FLUSH_S = 0.005
+"""Results of quick items are gathered this long."""
+
+_BLOCK = 1 << 18
+
+
+class _SlotGate:
+    """The worker's side of the slot."""
+
+    def __init__(self, slots: Slots, slot: int) -> None:
+        self._slots = slots
+        self._slot = slot
+
+    def enter(self, phase: Phase, number: int) -> None:
+        """Start the clock of a phase."""
+        self._slots.write(self._slot, number, time.monotonic(), phase)
+
+    def may_commit(self, number: int) -> bool:
+        """Announce the commit, then look whether the item was given up."""
+        self.enter(Phase.COMMIT, number)
+        return self._slots.expired(self._slot) != number
+
+    def stopping(self) -> bool:
+        """Whether to start nothing more."""
+        return self._slots.stopping(self._slot)
+
+    def progress(self, done: float, total: float | None) -> None:
+        """Say how far the item is."""
+        self._slots.progress(self._slot, done, total or 0.0)
+
+
+class _Child:
+    """One worker process."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._inbox = Inbox()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(list[Task]).decode
+        self._results: list[Result] = []
+        self._flushed = time.monotonic()
+
+    def serve(self) -> None:
+        """Answer tasks until the runner closes the channel."""
+        first = self._receive()
+        if first is None:
+            return
+        spec = msgspec.msgpack.decode(first, type=WorkerSpec)
+        sys.path[:] = spec.path
+        self._gate = _SlotGate(Slots(spec.slots), spec.slot)
+        runner = ItemRunner(spec, self._gate, lambda: pickle.loads(spec.factory))  # noqa: S301 - from our own parent
+        tasks: deque[Task] = deque()
+        with contextlib.closing(runner):
+            while tasks or self._refill(tasks):
+                self._run(runner, tasks.popleft(), last=not tasks)
+
+    def _refill(self, tasks: deque[Task]) -> bool:
+        """Wait for the next tasks; return whether there are any."""
+        data = self._receive()
+        tasks.extend(self._decode(data) if data is not None else ())
+        return bool(tasks)
+
+    def _run(self, runner: ItemRunner, task: Task, *, last: bool) -> None:
+        if self._gate.stopping():
+            result = Result(task.number, "returned")
+        else:
+            _forget_output()
+            result = runner.process(task)
+            result.peak_rss, _ = peak_rss_and_cpu()
+            self._gate.enter(Phase.SEND, task.number)
+        self._results.append(result)
+        if last or time.monotonic() - self._flushed > FLUSH_S:
+            self._channel.sendall(frame(self._encode(self._results)))
+            self._results = []
+            self._flushed = time.monotonic()
+        self._gate.enter(Phase.IDLE, -1)
+
+    def _receive(self) -> bytes | None:
+        while (data := self._inbox.take()) is None:
+            block = self._channel.recv(_BLOCK)
+            if not block:
+                return None
+            self._inbox.feed(block)
+        return data
+
+
+def _forget_output() -> None:
+    """Empty the file that holds what the previous item printed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.fstat(1).st_size:
+        os.ftruncate(1, 0)
+
+
+def main() -> None:
+    """Serve the channel whose descriptor is the only argument."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the runner's business
+    faulthandler.enable()
+    with socket.socket(fileno=int(sys.argv[1])) as channel, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _Child(channel).serve()
+
+
+if __name__ == "__main__":
+    main()

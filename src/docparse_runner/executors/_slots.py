@@ -1,0 +1,72 @@
+"""One small shared record per worker process: what it is on, since when, and what its supervisor wants.
+
+Each field has one writer. Who is in time is settled as in Dekker's algorithm: the child announces its commit and then
+looks for its expiry, the parent announces the expiry and then looks for a commit, so at least one sees the other.
+"""
+
+import mmap
+import os
+import struct
+from pathlib import Path
+
+from docparse_runner._worker import Phase
+
+SIZE = 64
+_NOW = struct.Struct("<QdB")  # number + 1 of the item, monotonic start of the phase, phase; written by the child
+_EXPIRED = struct.Struct("<Q")  # number + 1 of the item that was given up; written by the parent
+_STOP = struct.Struct("<B")  # start nothing more; written by the parent
+_DONE = struct.Struct("<dd")  # progress of the item; written by the child
+_EXPIRED_AT, _STOP_AT, _DONE_AT = 24, 32, 40
+
+
+class Slots:
+    """The records of all workers of a run, in one mapped file."""
+
+    def __init__(self, path: str, count: int = 0) -> None:
+        """Map the file; with `count`, make it first."""
+        if count:
+            with Path(path).open("wb") as file:
+                file.truncate(SIZE * count)
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            self._map = mmap.mmap(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._map.close()
+
+    def clear(self, slot: int) -> None:
+        """Make the record that of a worker that has not started."""
+        self._map[slot * SIZE : (slot + 1) * SIZE] = bytes(SIZE)
+
+    def write(self, slot: int, number: int, since: float, phase: Phase) -> None:
+        """Say what the worker is on; -1 means nothing."""
+        _NOW.pack_into(self._map, slot * SIZE, number + 1, since, phase)
+
+    def read(self, slot: int) -> tuple[int, float, Phase]:
+        """Return (number of the item or -1, monotonic start of the phase, phase)."""
+        number, since, phase = _NOW.unpack_from(self._map, slot * SIZE)
+        return number - 1, since, Phase(phase)
+
+    def expire(self, slot: int, number: int) -> None:
+        """Give up an item."""
+        _EXPIRED.pack_into(self._map, slot * SIZE + _EXPIRED_AT, number + 1)
+
+    def expired(self, slot: int) -> int:
+        """Return the number of the item that was given up, or -1."""
+        found: int = _EXPIRED.unpack_from(self._map, slot * SIZE + _EXPIRED_AT)[0]
+        return found - 1
+
+    def stop(self, slot: int) -> None:
+        """Tell the worker to start nothing more."""
+        _STOP.pack_into(self._map, slot * SIZE + _STOP_AT, 1)
+
+    def stopping(self, slot: int) -> bool:
+        """Whether the worker must start nothing more."""
+        return bool(_STOP.unpack_from(self._map, slot * SIZE + _STOP_AT)[0])
+
+    def progress(self, slot: int, done: float, total: float) -> None:
+        """Say how far the item is."""
+        _DONE.pack_into(self._map, slot * SIZE + _DONE_AT, done, total)

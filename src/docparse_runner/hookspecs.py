@@ -1,0 +1,128 @@
+"""The protocol between docparse and its plugins.
+
+A run of one stage makes these calls, in this order:
+
+1. ``docparse_stage()``: what the stage is.
+2. ``docparse_resolve(context)``: what ``auto``, defaults and paths mean on this machine.
+3. ``docparse_before_stage(context)``: the stage first, then each watcher.
+4. ``docparse_plan(context)``, iterated a bounded number of items ahead of the workers. For each item:
+    1. the runner decides whether it is up to date, quarantined, waiting, or has to run, and why;
+    2. ``docparse_before_item(item, context)`` when it is first handed to a worker;
+    3. in the worker, once per worker: ``docparse_worker(context)``; then the callable it returned, with the item;
+    4. the worker commits the outputs; the runner writes the item's row and syncs it;
+    5. ``docparse_after_item(item, outcome, context)``.
+5. ``docparse_heartbeat(progress, context)`` every ``--diagnostics-interval-s`` seconds meanwhile.
+6. ``docparse_after_stage(outcome, context)``, always, also when there was nothing to do, after an abort or Ctrl-C.
+
+Plan and worker hooks are answered by the one stage that runs. Lifecycle hooks are heard by the stage and by every
+watcher; an exception in the stage's own fails the run, a watcher that raises is reported once and dropped for the rest
+of the run. No hook argument has a default, and contexts grow by fields, so the contract never changes under a plugin.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from docparse_runner._context import Progress, StageContext
+    from docparse_runner._model import ItemOutcome, Stage, StageOutcome, WorkItem
+
+    Worker = Callable[[Any], Any]
+
+hookspec = pluggy.HookspecMarker("docparse")
+hookimpl = pluggy.HookimplMarker("docparse")
+
+
+@hookspec(firstresult=True)
+def docparse_stage() -> "Stage":  # type: ignore[empty-body]  # a hookspec has no body
+    """Called once a run, in the parent, to learn what the stage is.
+
+    Must be cheap and must import nothing heavy.
+    Returns the ``Stage``. An exception makes the stage a broken one: it is reported by name and cannot run.
+    """
+
+
+@hookspec(firstresult=True)
+def docparse_resolve(context: "StageContext") -> Mapping[str, Any]:  # type: ignore[empty-body]  # a hookspec has no body
+    """Called once a run, in the parent, before planning; optional.
+
+    Returns JSON data that says what ``auto``, defaults and paths mean here: the engine, a model's digest, the
+    generation of a store. It enters the config hash, so that another value makes everything run again.
+    An exception stops the run before it starts (exit 2).
+    """
+
+
+@hookspec(firstresult=True)
+def docparse_plan(context: "StageContext") -> "Iterable[WorkItem]":  # type: ignore[empty-body]  # a hookspec has no body
+    """Called once a run, in the parent; optional.
+
+    Returns an iterable of ``WorkItem``, read lazily. Without it the runner lists what ``Stage.consumes`` names.
+    An exception, also while iterating, lets running items finish and then stops the run (exit 2).
+    """
+
+
+@hookspec(firstresult=True)
+def docparse_worker(context: "StageContext") -> "Worker | AbstractContextManager[Worker]":  # type: ignore[empty-body]  # a hookspec has no body
+    """Called once per worker, in the child process (or thread), to open models; heavy libraries are imported here.
+
+    Returns a callable ``WorkItem -> ItemOutcome``, or a context manager that yields one and closes what it opened.
+    With ``Stage(batch=N)`` the callable takes a list of items and returns a list of outcomes.
+    ``StageError(category="config")`` stops the run (exit 2); any other exception counts as a failed setup, and three
+    of those in a row stop the run; no item is blamed. The callable may raise ``StageError`` and ``SkipItem``.
+    """
+
+
+@hookspec(firstresult=True)
+def docparse_validate(item: "WorkItem", context: "StageContext") -> Iterable[str]:  # type: ignore[empty-body]  # a hookspec has no body
+    """Called by ``docparse validate STAGE``, once per item, in a child; optional.
+
+    Returns the problems found in the item's outputs, one sentence each; it writes nothing.
+    An exception is reported as a problem of that item.
+    """
+
+
+@hookspec
+def docparse_before_stage(context: "StageContext") -> None:
+    """Called once a run, in the parent, before the first item, of the stage and of every watcher.
+
+    Its return value is ignored. An exception stops the run before it starts (exit 2).
+    """
+
+
+@hookspec
+def docparse_before_item(item: "WorkItem", context: "StageContext") -> None:
+    """Called once per item, in the parent, when the item is first handed to a worker.
+
+    Its return value is ignored. An exception fails the run (stage) or drops the watcher.
+    """
+
+
+@hookspec
+def docparse_after_item(item: "WorkItem", outcome: "ItemOutcome", context: "StageContext") -> None:
+    """Called once per item, in the parent, after its row is on disk; items that are up to date included.
+
+    Its return value is ignored. An exception fails the run (stage) or drops the watcher.
+    """
+
+
+@hookspec
+def docparse_heartbeat(progress: "Progress", context: "StageContext") -> None:
+    """Called every ``--diagnostics-interval-s`` seconds, in the parent.
+
+    Its return value is ignored. An exception fails the run (stage) or drops the watcher.
+    """
+
+
+@hookspec
+def docparse_after_stage(outcome: "StageOutcome", context: "StageContext") -> "Mapping[str, Any] | None":
+    """Called once a run, in the parent, always: also when everything was up to date, after an abort or Ctrl-C.
+
+    A stage may return JSON data, its corpus summary; what a watcher returns is ignored.
+    An exception fails the run (stage) or is reported (watcher).
+    """
+
+
+STAGE_HOOKS = ("docparse_stage", "docparse_resolve", "docparse_plan", "docparse_worker", "docparse_validate")
+"""Answered by the one stage that runs; a watcher that implements one is refused."""

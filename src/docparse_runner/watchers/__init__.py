@@ -1,0 +1,1 @@
+"""Watchers that come with docparse: ordinary lifecycle plugins of the group ``docparse.plugins``."""

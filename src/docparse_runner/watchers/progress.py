@@ -1,0 +1,99 @@
+"""Progress on stderr: a bar on a terminal, one line per interval elsewhere."""
+
+import sys
+import time
+
+import click
+
+from docparse_runner._context import Progress, StageContext
+from docparse_runner._model import StageOutcome
+from docparse_runner.hookspecs import hookimpl
+
+_SHOWN = 3
+
+
+def _rate(progress: Progress) -> str:
+    rate = progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+    return f"{rate:.1f}/s"
+
+
+def _eta(progress: Progress) -> str:
+    if not progress.total or not progress.done:
+        return ""
+    seconds = int(progress.elapsed_s / progress.done * (progress.total - progress.done))
+    return f", {seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
+
+
+def _of_total(progress: Progress) -> str:
+    return (
+        f"{progress.done}/{progress.total}"
+        if progress.total is not None
+        else f"{progress.done} of ≥ {progress.planned}"
+    )
+
+
+class ProgressWatcher:
+    """Shows how far a run is."""
+
+    def __init__(self) -> None:
+        self._bar: _Bar | None = None
+        self._next_line = 0.0
+
+    @hookimpl
+    def docparse_before_stage(self, context: StageContext) -> None:
+        """Begin a bar on a terminal."""
+        self._next_line = time.monotonic() + context.runner.diagnostics_interval_s
+        if sys.stderr.isatty():
+            self._bar = _Bar(context.stage.name, context.plan.total_items if context.plan else None)
+
+    @hookimpl
+    def docparse_heartbeat(self, progress: Progress, context: StageContext) -> None:
+        """Move the bar, or print a line when the interval has passed."""
+        if self._bar is not None:
+            self._bar.show(progress)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + context.runner.diagnostics_interval_s
+            failed = f", {progress.failed} failed" if progress.failed else ""
+            line = f"{context.stage.name}: {_of_total(progress)}, {_rate(progress)}{failed}{_eta(progress)}"
+            click.echo(line, err=True)
+
+    @hookimpl
+    def docparse_after_stage(self, outcome: StageOutcome, context: StageContext) -> None:
+        """Take the bar away; the summary follows."""
+        del outcome, context
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _Bar:
+    """A rich progress bar that appears with the first heartbeat, so that quick runs show none."""
+
+    def __init__(self, stage: str, total: int | None) -> None:
+        from rich.console import Console  # noqa: PLC0415 - rich is needed on a terminal only
+        from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        self._rich = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._rich.add_task(stage, total=total, text="")
+        self._started = False
+
+    def show(self, progress: Progress) -> None:
+        """Draw the state of the run."""
+        if not self._started:
+            self._rich.start()
+            self._started = True
+        failed = f" [red]{progress.failed} failed[/red]" if progress.failed else ""
+        on = "  ".join(f"{each.item_id.rpartition('/')[2]} {each.seconds:.0f}s" for each in progress.running[:_SHOWN])
+        text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {on}".replace("[", "[")
+        self._rich.update(self._task, completed=progress.done, total=progress.total, text=text)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._started:
+            self._rich.stop()

@@ -1,0 +1,158 @@
+"""Misbehave as the document says."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+import attrs
+
+from docparse_runner import ItemOutcome, Output, Stage, StageError, hookimpl, option
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    setup: str = option("", help="How opening the worker misbehaves.")
+    pause_s: float = option(0.0, help="Sleep in every good item.", unit="seconds")
+
+
+@hookimpl
+def docparse_stage():
+    return Stage(
+        name="poison",
+        summary=__doc__,
+        version=1,
+        consumes=["source"],
+        patterns=["*.txt"],
+        produces={"poison": Output(".out")},
+        options=Options,
+        timeout_s=60,
+        setup_timeout_s=10,
+        fallbacks=(),
+    )
+
+
+def _raises(_item):
+    raise ValueError("no")
+
+
+class _Unpicklable(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+        self.file = sys.stdout
+        self.two = two
+
+
+def _raises_unpicklable(_item):
+    raise _Unpicklable("one", "two")
+
+
+def _segfaults(_item):
+    ctypes.string_at(0)
+
+
+def _exits(_item):
+    os._exit(0)
+
+
+def _exits_three(_item):
+    os._exit(3)
+
+
+def _sys_exit(_item):
+    sys.exit(3)
+
+
+def _hangs(_item):
+    time.sleep(3600)
+
+
+def _hangs_in_c(_item):
+    # sleep() through PyDLL holds the interpreter's lock
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def _ignores_sigterm(_item):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(3600)
+
+
+def _forks(_item):
+    if os.fork() == 0:
+        time.sleep(3600)
+        os._exit(0)
+    os._exit(1)
+
+
+def _closes_descriptors(_item):
+    os.closerange(0, 256)
+    time.sleep(0.2)
+
+
+def _prints(_item):
+    sys.stdout.write("x" * 10_000_000)
+    raise ValueError("printed")
+
+
+def _recurses(item):
+    _recurses(item)
+
+
+def _deletes_output(item):
+    item.outputs["poison"].write_text("there")
+    item.outputs["poison"].unlink()
+    return ItemOutcome.success()
+
+
+def _wrong_type(_item):
+    return "done"
+
+
+def _bad_metrics(item):
+    item.outputs["poison"].write_text("there")
+    return ItemOutcome.success(what=object())
+
+
+def _large_result(item):
+    item.outputs["poison"].write_text("there")
+    return ItemOutcome.success(text="x" * 300_000_000)
+
+
+def _io_error(_item):
+    raise StageError("the server is away", category="provider")
+
+
+def _config(_item):
+    raise StageError("the key is missing", category="config")
+
+
+def _memory(_item):
+    raise MemoryError
+
+
+KINDS = {name.removeprefix("_"): value for name, value in globals().items() if name.startswith("_") and callable(value)}
+
+
+@hookimpl
+def docparse_worker(context):
+    if context.options.setup == "raises":
+        raise RuntimeError("the model is broken")
+    if context.options.setup == "config":
+        raise StageError("the model is missing", category="config")
+    if context.options.setup == "dies":
+        os._exit(7)
+    if context.options.setup == "hangs":
+        time.sleep(3600)
+
+    def work(item):
+        kind = item.inputs["source"].read_text().strip()
+        if kind in KINDS:
+            outcome = KINDS[kind](item)
+            if outcome is not None:
+                return outcome
+        time.sleep(context.options.pause_s)
+        item.outputs["poison"].write_text(kind)
+        return ItemOutcome.success()
+
+    return work
