@@ -11,18 +11,17 @@ if TYPE_CHECKING:
     from docparse_runner._engine import run_stage
     from docparse_runner._model import (
         API_VERSION,
-        FailureSample,
         ItemFingerprint,
         ItemOutcome,
         Output,
         Stage,
         StageOptions,
-        StageOutcome,
         StagePlan,
         Status,
         WorkItem,
     )
     from docparse_runner._options import option
+    from docparse_runner._outcome import FailureSample, StageOutcome
     from docparse_runner._rows import read_rows, write_rows
     from docparse_runner._workspace import Workspace
     from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
@@ -33,7 +32,7 @@ __version__ = "0.1.0"
 _HOME = {
     "API_VERSION": "_model",
     "Category": "errors",
-    "FailureSample": "_model",
+    "FailureSample": "_outcome",
     "ItemFingerprint": "_model",
     "ItemOutcome": "_model",
     "Output": "_model",
@@ -46,7 +45,7 @@ _HOME = {
     "StageError": "errors",
     "StageHooks": "_context",
     "StageOptions": "_model",
-    "StageOutcome": "_model",
+    "StageOutcome": "_outcome",
     "StagePlan": "_model",
     "Status": "_model",
     "UsageError": "errors",

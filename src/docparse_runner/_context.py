@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from docparse_runner._model import ItemOutcome, Stage, StageOptions, StageOutcome, StagePlan, WorkItem
+from docparse_runner._model import ItemOutcome, Stage, StageOptions, StagePlan, WorkItem
+from docparse_runner._outcome import StageOutcome
 
 if TYPE_CHECKING:
     from docparse_runner._workspace import Workspace

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from docparse_runner._manifest import FileState
+from docparse_runner._row import FileState
 from docparse_runner.errors import Category, StageError
 
 

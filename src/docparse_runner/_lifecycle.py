@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docparse_runner._context import Progress, StageContext, StageHooks
-from docparse_runner._model import ItemOutcome, StageOutcome, WorkItem
+from docparse_runner._model import ItemOutcome, WorkItem
+from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import Listener
 from docparse_runner.errors import DocparseError, PluginError
 

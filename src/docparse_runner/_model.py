@@ -12,7 +12,7 @@ import attrs
 from attrs import validators
 
 from docparse_runner._options import option
-from docparse_runner.errors import Category, StageError
+from docparse_runner.errors import StageError
 
 API_VERSION = 1
 """The version of the plugin contract; it rises only on a break, announced one minor release before."""
@@ -309,95 +309,3 @@ class StageOptions:
         30.0, help="Between two progress lines when not on a terminal.", unit="seconds", group="Output", gt=0
     )
     seed: int | None = option(None, help="Seed of the random part of retry waits.", group="Failures")
-
-
-@attrs.frozen(kw_only=True)
-class FailureSample:
-    """One failed item, for summaries.
-
-    Attributes:
-        item_id: the document.
-        category: what kind of failure.
-        message: one sentence.
-    """
-
-    item_id: str
-    category: Category
-    message: str
-
-
-@attrs.frozen(kw_only=True)
-class StageOutcome:
-    """How a run of one stage ended.
-
-    Always true: ``succeeded + partial + skipped + failed + cancelled == planned``, where `planned` counts the items
-    drawn from the plan.
-
-    Attributes:
-        stage_name: the stage.
-        run_id: the run; the same for all stages of ``docparse run all``.
-        planned: items drawn from the plan.
-        scheduled: items handed to a worker at least once.
-        succeeded: items with a complete result made in this run.
-        partial: items with a result of which something was given up.
-        skipped: items that needed nothing: up to date, quarantined, waiting, or skipped by the stage.
-        up_to_date: those of `skipped` that already had a result.
-        quarantined: those of `skipped` that failed before and are remembered.
-        waiting: those of `skipped` whose other inputs are not there yet.
-        failed: items that finally failed.
-        cancelled: items that were stopped or never started.
-        gone: documents recorded before and no longer in the plan.
-        wall_ms: milliseconds from start to end.
-        queue_p50_ms: median wait between planning an item and handing it to a worker, milliseconds; so `queue_p95_ms`.
-        queue_p95_ms: the 95th percentile of the same.
-        exec_p50_ms: median time in the worker, milliseconds; so `exec_p95_ms` and `exec_p99_ms`.
-        exec_p95_ms: the 95th percentile of the same.
-        exec_p99_ms: the 99th percentile of the same.
-        items_per_s: finished items per second of wall time.
-        children_cpu_s: CPU seconds of the worker processes.
-        peak_rss: largest resident set of any worker, in bytes.
-        stop_reason: why the run ended before the plan did, or an empty string.
-        exit_code: what the command line returns.
-        errors: the first failures.
-        error_counts: category → number of items that finally failed with it.
-        slowest: (item id, seconds) of the slowest items, slowest first.
-        notes: what the user should know: dropped watchers, stale documents, corpus summary.
-        summary: what the stage's ``docparse_after_stage`` returned.
-    """
-
-    stage_name: str
-    run_id: str = ""
-    planned: int = 0
-    scheduled: int = 0
-    succeeded: int = 0
-    partial: int = 0
-    skipped: int = 0
-    up_to_date: int = 0
-    quarantined: int = 0
-    waiting: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    gone: int = 0
-    wall_ms: float = 0.0
-    queue_p50_ms: float = 0.0
-    queue_p95_ms: float = 0.0
-    exec_p50_ms: float = 0.0
-    exec_p95_ms: float = 0.0
-    exec_p99_ms: float = 0.0
-    items_per_s: float = 0.0
-    children_cpu_s: float = 0.0
-    peak_rss: int = 0
-    stop_reason: str = ""
-    exit_code: int = 0
-    errors: tuple[FailureSample, ...] = ()
-    error_counts: Mapping[str, int] = attrs.field(factory=dict)
-    slowest: tuple[tuple[str, float], ...] = ()
-    notes: tuple[str, ...] = ()
-    summary: Mapping[str, Any] = attrs.field(factory=dict)
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse to exist with counts that do not add up."""
-        ended = self.succeeded + self.partial + self.skipped + self.failed + self.cancelled
-        if ended != self.planned:
-            msg = f"{self.stage_name}: {ended} items ended but {self.planned} were planned"
-            raise AssertionError(msg)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import attrs
 
-from docparse_runner._manifest import GONE, Row, manifest_path, read_rows_of
+from docparse_runner._manifest import manifest_path, read_rows_of
 from docparse_runner._model import Stage, StagePlan, WorkItem
+from docparse_runner._row import GONE, Row
 from docparse_runner._workspace import InputRoot, Workspace, quote_id
 from docparse_runner.errors import UsageError
 

@@ -14,8 +14,9 @@ import attrs
 import pluggy
 
 from docparse_runner import hookspecs
-from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, StageOptions, StageOutcome, WorkItem
+from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, StageOptions, WorkItem
 from docparse_runner._options import specs_of
+from docparse_runner._outcome import StageOutcome
 from docparse_runner.errors import PluginError, UsageError
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import attrs
 
 from docparse_runner._context import StageContext, StageHooks
 from docparse_runner._decision import Action, Decision
-from docparse_runner._manifest import GONE, ErrorRecord, FileState, LastGood, ManifestSink, Row, timestamp
+from docparse_runner._manifest import ManifestSink
 from docparse_runner._model import ItemOutcome, StagePlan, Status, WorkItem
+from docparse_runner._row import GONE, ErrorRecord, FileState, LastGood, Row, timestamp
 from docparse_runner._scheduler import Dispatch
 from docparse_runner._tally import Tally
 from docparse_runner._wire import Result

@@ -3,20 +3,23 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from docparse_runner._context import Progress, Running, StageContext, StageHooks
-from docparse_runner._decision import Action, Decider, Decision
+from docparse_runner._decision import Action, Decider
+from docparse_runner._feed import Feed
 from docparse_runner._files import digest_state
-from docparse_runner._manifest import GONE, ErrorRecord, FileState, ManifestSink, Row
-from docparse_runner._model import Output, StageOptions, StageOutcome, StagePlan, WorkItem
+from docparse_runner._manifest import ManifestSink
+from docparse_runner._model import Output, StageOptions, StagePlan, WorkItem
+from docparse_runner._outcome import StageOutcome
 from docparse_runner._record import Job, Recorder, recorded_files
+from docparse_runner._row import ErrorRecord, FileState, Row
 from docparse_runner._scheduler import Dispatch, Failure, Rules, Scheduler, Verdict
 from docparse_runner._tally import Tally
 from docparse_runner._wire import Result, Task
-from docparse_runner.errors import Category, DocparseError, PluginError, StageError, UsageError
+from docparse_runner.errors import Category, DocparseError, StageError, UsageError
 from docparse_runner.executors import Died, Event, Executor, Finished, Returned
 
 _DRAW = 256
@@ -79,12 +82,9 @@ class Run:
             context=parts.context, plan=parts.plan, sink=parts.sink, hooks=parts.hooks, tally=self._tally
         )
         self._executor: Executor | None = None
-        self._items: Iterator[object] = iter(())
+        self._feed = Feed(parts.plan, parts.rows, tell_gone=parts.removes)
         self._exhausted = False
-        self._planned_whole = False
-        self._gone: Iterator[Row] | None = None
         self._jobs: dict[int, Job] = {}
-        self._seen: set[int] = set()
         self._queued = 0
         self._started = time.monotonic()
         self._heartbeat_s = parts.hooks.heartbeat_s or options.diagnostics_interval_s
@@ -105,7 +105,7 @@ class Run:
         """
         try:
             self._parts.hooks.before_stage(self._parts.context)
-            self._items = iter(self._parts.plan.items)
+            self._feed.start()
             self._loop()
         except DocparseError as error:
             self._give_up(error)
@@ -161,8 +161,8 @@ class Run:
                 self._handle(event)
             self._recorder.flush_if_due()
             self._beat()
-        if self._planned_whole and not self._scheduler.stop_reason:
-            for row in self._gone_rows():
+        if self._feed.is_whole and not self._scheduler.stop_reason:
+            for row in self._feed.gone_rows():
                 self._recorder.gone(row)
         self._cancel_rest()
         self._recorder.flush()
@@ -212,7 +212,11 @@ class Run:
         for _ in range(_DRAW):
             if self._exhausted or self._scheduler.stop_reason or self._scheduler.queued >= self._parts.max_queue:
                 return
-            item = self._next_item()
+            try:
+                item = self._feed.next_item()
+            except DocparseError as error:
+                self._stop_with(error)
+                return
             if item is None:
                 self._exhausted = True
                 return
@@ -222,38 +226,6 @@ class Run:
                 self._exhausted = True
                 self._tally.notes.append(f"stopped at --limit {limit}")
 
-    def _next_item(self) -> WorkItem | None:
-        name = self._parts.plan.stage_name
-        try:
-            item = next(self._items, None)
-            if item is None:
-                item = self._next_gone()
-            if item is not None and not isinstance(item, WorkItem):
-                msg = f"its plan must yield WorkItem, not {type(item).__name__}"
-                raise PluginError(name, msg)  # noqa: TRY301 - one path for everything a planner can do wrong
-        except DocparseError as error:
-            self._stop_with(error)
-            return None
-        except Exception as error:  # noqa: BLE001 - the planner's own code
-            self._stop_with(PluginError(name, f"its plan raised {type(error).__name__}: {error}"))
-            return None
-        return item
-
-    def _next_gone(self) -> WorkItem | None:
-        """Return an item for the next document that is gone, for a stage that wants to hear of it."""
-        self._planned_whole = True
-        if not self._parts.removes:
-            return None
-        if self._gone is None:
-            self._gone = iter(self._gone_rows())
-        row = next(self._gone, None)
-        return WorkItem(item_id=row.item_id, removed=True) if row else None
-
-    def _gone_rows(self) -> list[Row]:
-        """Return the rows of documents that were recorded and are not in the plan any more."""
-        covers = self._parts.plan.covers
-        return [row for item_id, row in self._parts.rows.items() if row.status != GONE and covers(item_id)]
-
     def _stop_with(self, error: DocparseError) -> None:
         self._error = self._error or error
         self._stop(str(error), _EXIT_SETUP)
@@ -261,7 +233,8 @@ class Run:
     def _take(self, item: WorkItem) -> None:
         """Count an item and queue it, unless nothing has to be done."""
         self._tally.planned += 1
-        decision = self._decided(item)
+        row = self._parts.rows.pop(item.item_id, None)
+        decision = self._feed.refusal(item) or self._parts.decider.decide(item, row)
         job = Job(item, decision, time.monotonic())
         if decision.action is Action.SKIP:
             self._scheduler.skipped()
@@ -274,17 +247,6 @@ class Run:
             self._jobs[self._queued] = job
             self._scheduler.add(self._queued, cost)
             self._queued += 1
-
-    def _decided(self, item: WorkItem) -> Decision:
-        if not self._parts.plan.unique_ids:
-            mark = hash(item.item_id)
-            if mark in self._seen:
-                error = ErrorRecord(
-                    category=str(Category.CONTRACT), message="the plan has this id twice", type="repeated"
-                )
-                return Decision(action=Action.FAIL, reason="", error=error)
-            self._seen.add(mark)
-        return self._parts.decider.decide(item, self._parts.rows.pop(item.item_id, None))
 
     # --- execute
 

@@ -11,15 +11,17 @@ from docparse_runner._config import Resolved, Settings
 from docparse_runner._context import StageContext
 from docparse_runner._decision import Action, Decider, Decision
 from docparse_runner._engine import new_run_id, run_stage
+from docparse_runner._factories import StageFactory
 from docparse_runner._files import digest_state
 from docparse_runner._lifecycle import Lifecycle
 from docparse_runner._lock import run_lock
-from docparse_runner._manifest import FileState, manifest_path, read_rows_of
-from docparse_runner._model import StageOutcome, StagePlan, WorkItem
+from docparse_runner._manifest import manifest_path, read_rows_of
+from docparse_runner._model import StagePlan, WorkItem
 from docparse_runner._options import config_hash
+from docparse_runner._outcome import StageOutcome
 from docparse_runner._planning import default_plan, upstreams_of
 from docparse_runner._plugins import StagePlugin, load_stage, load_watchers
-from docparse_runner._worker import StageFactory
+from docparse_runner._row import FileState
 from docparse_runner._workspace import InputRoot, Workspace
 from docparse_runner.errors import DocparseError, PluginError, StageError, UsageError
 

@@ -6,8 +6,9 @@ from collections import Counter
 
 import attrs
 
-from docparse_runner._manifest import ErrorRecord
-from docparse_runner._model import FailureSample, StageOutcome, Status
+from docparse_runner._model import Status
+from docparse_runner._outcome import FailureSample, StageOutcome
+from docparse_runner._row import ErrorRecord
 from docparse_runner.errors import Category
 
 _STEP = math.log(1.02)

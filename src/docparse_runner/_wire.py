@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from docparse_runner._manifest import ErrorRecord, FileState
+from docparse_runner._row import ErrorRecord, FileState
 
 
 class Task(msgspec.Struct, array_like=True, gc=False):

@@ -16,10 +16,10 @@ import attrs
 import msgspec
 
 from docparse_runner._context import StageContext
+from docparse_runner._factories import WorkerFactory
 from docparse_runner._files import digest_state, empty, put
-from docparse_runner._manifest import ErrorRecord, FileState
-from docparse_runner._model import ItemFingerprint, ItemOutcome, Stage, StageOptions, Status, WorkItem
-from docparse_runner._plugins import load_stage
+from docparse_runner._model import ItemFingerprint, ItemOutcome, Stage, Status, WorkItem
+from docparse_runner._row import ErrorRecord, FileState
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._workspace import Workspace
 from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
@@ -51,76 +51,6 @@ class Gate(Protocol):
 
     def progress(self, done: float, total: float | None) -> None:
         """Say how far the item is."""
-
-
-class WorkerFactory(Protocol):
-    """Opens a worker: a frozen, picklable object of an importable module."""
-
-    def open(self, context: StageContext) -> Any:
-        """Return a callable ``WorkItem -> ItemOutcome``, or a context manager that yields one."""
-
-
-@attrs.frozen(kw_only=True)
-class StageFactory:
-    """Opens an installed stage by name.
-
-    Attributes:
-        name: the entry point.
-        options: the resolved options, an instance of the stage's class.
-        runner: the runner's options.
-        resolved: what ``docparse_resolve`` returned.
-    """
-
-    name: str
-    options: Any
-    runner: StageOptions
-    resolved: Mapping[str, Any]
-
-    def open(self, context: StageContext) -> Any:
-        """Load the stage and call its ``docparse_worker``."""
-        plugin = load_stage(self.name)
-        context.stage = plugin.stage
-        context.options, context.runner, context.resolved = self.options, self.runner, self.resolved
-        opened = plugin.worker(context)
-        return _one_by_one(opened) if plugin.stage.batch > 1 else opened
-
-
-def _one_by_one(opened: Any) -> Any:
-    """Return a worker of single items from a worker of lists."""
-
-    def wrapped(call: Callable[[list[WorkItem]], list[ItemOutcome]]) -> Callable[[WorkItem], ItemOutcome]:
-        return lambda item: call([item])[0]
-
-    return _Entered(opened, wrapped) if hasattr(opened, "__enter__") else wrapped(opened)
-
-
-@attrs.frozen
-class _Entered:
-    """A context manager whose value is passed through a function."""
-
-    inner: Any
-    change: Callable[[Any], Any]
-
-    def __enter__(self) -> Any:
-        return self.change(self.inner.__enter__())
-
-    def __exit__(self, *exc: object) -> object:
-        return self.inner.__exit__(*exc)
-
-
-@attrs.frozen
-class FunctionFactory:
-    """Opens a plain function, which pickle sends by its importable name.
-
-    Attributes:
-        function: ``WorkItem -> ItemOutcome``.
-    """
-
-    function: Callable[[WorkItem], ItemOutcome]
-
-    def open(self, _context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
-        """Return the function."""
-        return self.function
 
 
 class SetupError(Exception):

@@ -27,7 +27,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from docparse_runner._context import Progress, StageContext
-    from docparse_runner._model import ItemOutcome, Stage, StageOutcome, WorkItem
+    from docparse_runner._model import ItemOutcome, Stage, WorkItem
+    from docparse_runner._outcome import StageOutcome
 
     Worker = Callable[[Any], Any]
 

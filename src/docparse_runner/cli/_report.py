@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from docparse_runner._model import StageOutcome
+from docparse_runner._outcome import StageOutcome
 from docparse_runner._session import Prepared
 
 _SHOWN = 10

@@ -11,8 +11,9 @@ import click
 from docparse_runner._config import Settings
 from docparse_runner._engine import new_run_id, outcome_as_plain
 from docparse_runner._lock import run_lock
-from docparse_runner._model import StageOptions, StageOutcome
+from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, specs_of
+from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import STAGES, StagePlugin, listed, load_stage
 from docparse_runner._session import Request, prepare
 from docparse_runner._workspace import Workspace

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from docparse_runner._manifest import GONE, Row, read_rows_of
+from docparse_runner._manifest import read_rows_of
+from docparse_runner._row import GONE, Row
 from docparse_runner.cli import _params
 from docparse_runner.errors import QUARANTINED, UsageError
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import attrs
 
-from docparse_runner._manifest import ErrorRecord
+from docparse_runner._factories import WorkerFactory
+from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task
-from docparse_runner._worker import WorkerFactory
 from docparse_runner.errors import Category
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import attrs
 
-from docparse_runner._manifest import ErrorRecord
+from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._worker import Phase
 from docparse_runner.errors import Category

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from docparse_runner._context import StageContext
-from docparse_runner._manifest import timestamp
-from docparse_runner._model import ItemOutcome, StageOutcome, Status, WorkItem
+from docparse_runner._model import ItemOutcome, Status, WorkItem
+from docparse_runner._outcome import StageOutcome
+from docparse_runner._row import timestamp
 from docparse_runner.hookspecs import hookimpl
 
 

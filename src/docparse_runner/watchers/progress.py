@@ -6,7 +6,7 @@ import time
 import click
 
 from docparse_runner._context import Progress, StageContext
-from docparse_runner._model import StageOutcome
+from docparse_runner._outcome import StageOutcome
 from docparse_runner.hookspecs import hookimpl
 
 _SHOWN = 3
