@@ -8,9 +8,10 @@ from typing import Any
 
 import attrs
 
+from docparse_runner._entry_points import STAGES, listed, nearest
 from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, build, parse, specs_of
-from docparse_runner._plugins import STAGES, StagePlugin, listed, nearest
+from docparse_runner._plugins import StagePlugin
 from docparse_runner.errors import UsageError
 
 FILE = "docparse.toml"

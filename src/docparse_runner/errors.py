@@ -8,8 +8,6 @@
 
 from enum import StrEnum
 
-import attrs
-
 
 class Category(StrEnum):
     """What kind of failure an item met, which decides what happens next.
@@ -78,7 +76,6 @@ class SkipItem(Exception):  # noqa: N818 - a signal, not an error
         self.reason = reason
 
 
-@attrs.define(eq=False)
 class StageError(Exception):
     """What went wrong with one item; raised by workers, recorded in the manifest.
 
@@ -91,16 +88,23 @@ class StageError(Exception):
         item_id: filled in by the runner.
     """
 
-    message: str
-    category: Category = attrs.field(default=Category.RUNTIME, converter=Category, kw_only=True)
-    retryable: bool | None = attrs.field(default=None, kw_only=True)
-    detail: str = attrs.field(default="", kw_only=True)
-    stage: str = attrs.field(default="", kw_only=True)
-    item_id: str = attrs.field(default="", kw_only=True)
-
-    def __str__(self) -> str:
-        """Return the message alone: the category and the item are columns of their own."""
-        return self.message
+    def __init__(
+        self,
+        message: str,
+        *,
+        category: Category | str = Category.RUNTIME,
+        retryable: bool | None = None,
+        detail: str = "",
+        stage: str = "",
+        item_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.category = Category(category)
+        self.retryable = retryable
+        self.detail = detail
+        self.stage = stage
+        self.item_id = item_id
 
     @property
     def is_retryable(self) -> bool:

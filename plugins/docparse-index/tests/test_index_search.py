@@ -1,15 +1,22 @@
 """What a search finds, against brute force; what it refuses; what it leaves alone."""
 
+import shutil
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docparse_index import Filters, open_index
-from docparse_index._dense import Scores, best
+from docparse_index._contents import read_contents
+from docparse_index._dense import Scores, best, load_matrix
 from docparse_index._fusion import convex, rrf
+from docparse_index._rows import _spans
+from docparse_index._store import open_reader
 from docparse_runner import UsageError
 
+UNMARKED = st.text(st.characters(exclude_characters="\ufdd0\ufdd1", exclude_categories=["Cs"]))
 QUERIES = ["duck bill", "how do I open the pump safely?", "water", "payment", "Budget Besprechung"]
 
 
@@ -100,7 +107,7 @@ def test_one_candidate_is_the_best_candidate():
 def test_the_best_are_the_highest_and_what_ties_with_the_last(values, k):
     found = best(Scores(np.arange(len(values)), np.array(values, float)), k)
 
-    last = sorted(values, reverse=True)[: k][-1] if values else 0
+    last = sorted(values, reverse=True)[:k][-1] if values else 0
     assert found == {number: value for number, value in enumerate(values) if value >= last}
 
 
@@ -200,7 +207,9 @@ def test_equal_scores_come_in_the_order_of_documents_and_chunks(pipeline):
     with open_index(pipeline.root) as index:
         hits = index.search("words", mode="lexical", k=10)
 
-    assert [(hit.doc_id, hit.seq) for hit in hits] == [(name, seq) for name in ("a.pdf", "b.pdf", "c.pdf") for seq in (0, 1)]
+    assert [(hit.doc_id, hit.seq) for hit in hits] == [
+        (name, seq) for name in ("a.pdf", "b.pdf", "c.pdf") for seq in (0, 1)
+    ]
 
 
 HOSTILE = [
@@ -243,7 +252,10 @@ def test_whatever_is_typed_is_text(index, query, mode):
     assert isinstance(hits, list)
 
 
-@pytest.mark.parametrize("query", ["text:duck", "NEAR(duck)", '"duck', "^duck", "duck -", "duck*", "NOT duck", "\x00duck"])
+@pytest.mark.parametrize(
+    "query",
+    ["text:duck", "NEAR(duck)", '"duck', "^duck", "duck -", "duck*", "NOT duck", "\x00duck", "a/duck", "duck's"],
+)
 def test_syntax_around_a_word_does_not_hide_it(index, query):
     assert "zoo/duck.pdf" in {hit.doc_id for hit in index.search(query, mode="lexical")}
 
@@ -251,16 +263,157 @@ def test_syntax_around_a_word_does_not_hide_it(index, query):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(st.text(min_size=1) | st.text(alphabet='"*^():{}+-, ANDORTEX', min_size=1))
 def test_no_query_is_an_error_unless_it_is_empty(index, query):
-    try:
-        hits = index.search(query, mode="lexical", filters=Filters(paths=[query], heading=query))
-    except UsageError as error:
-        assert not query.replace("\x00", "").strip()
-        assert "the query is empty" in str(error)
-    else:
-        assert isinstance(hits, list)
+    is_empty = not query.replace("\x00", " ").strip()
+
+    with pytest.raises(UsageError, match="the query is empty") if is_empty else nullcontext():
+        index.search(query, mode="lexical", filters=Filters(paths=[query], heading=query))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-@given(texts=st.lists(st.text(min_size=1), min_size=1, max_size=4), word=st.sampled_from(["duck", "naïve", "水"]))
-def test_matches_are_inside_the_text(tmp_path_factory, make_rows, texts, word):
-    from conftest import Pipeline
+@given(st.lists(st.tuples(UNMARKED, UNMARKED.filter(bool))), UNMARKED)
+def test_marks_become_offsets(pairs, rest):
+    text = "".join(between + word for between, word in pairs) + rest
+    marked = "".join(f"{between}\ufdd0{word}\ufdd1" for between, word in pairs) + rest
+
+    assert [text[start:end] for start, end in _spans(marked, text)] == [word for _, word in pairs]
+
+
+def test_a_text_with_such_marks_of_its_own_has_no_offsets(pipeline):
+    pipeline.add("a.pdf", "a \ufdd0 duck \ufdd1")
+
+    with open_index(pipeline.root) as index:
+        assert index.search("duck", mode="lexical")[0].matches == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"query": ""}, "the query is empty"),
+        ({"query": " \t\x00\n"}, "the query is empty"),
+        ({"query": "duck", "k": 0}, "k must be at least 1, not 0"),
+        ({"query": "duck", "mode": "psychic"}, "no mode 'psychic'; there are hybrid, dense, lexical"),
+        ({"query": "duck", "fusion": "cold"}, "no fusion 'cold'; there are convex, rrf"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_a_usage_error(index, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        index.search(**arguments)
+
+
+def test_a_missing_index_says_what_to_run(tmp_path):
+    with pytest.raises(UsageError, match=rf"^no index in {tmp_path}; run `docparse run all` first$"):
+        open_index(tmp_path)
+
+
+def test_a_database_can_be_named_instead_of_its_data_root(library):
+    with open_index(str(library.database)) as index:
+        assert index.search("mallard", mode="lexical")[0].doc_id == "zoo/duck.pdf"
+
+
+def test_a_file_that_is_no_index_is_a_usage_error(tmp_path):
+    (tmp_path / "index.sqlite").write_text("not a database " * 100)
+
+    with pytest.raises(UsageError, match="is not an index"):
+        open_index(tmp_path / "index.sqlite")
+
+
+def test_searching_leaves_every_file_of_the_index_as_it_was(library):
+    def state():
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in library.database.parent.glob("*.sqlite")}
+
+    before = state()
+    with open_index(library.root) as index:
+        index.search("duck")
+
+    assert state() == before
+
+
+def test_an_empty_index_has_no_hits_and_no_model(pipeline):
+    pipeline.context()
+
+    with open_index(pipeline.root) as index:
+        assert index.search("duck", mode="lexical") == []
+        with pytest.raises(UsageError, match="is empty; run `docparse run all` first"):
+            index.search("duck")
+
+
+def test_a_provider_that_is_not_installed_is_named(pipeline):
+    pipeline.add("a.pdf", "duck")
+
+    with open_index(pipeline.root) as index:
+        with pytest.raises(UsageError, match="'not-installed', which is not installed: pip install docparse-embed"):
+            index.search("duck", mode="dense")
+        assert len(index.search("duck", mode="lexical")) == 1
+
+
+def test_a_model_that_is_not_on_this_machine_is_named(pipeline, make_rows, make_noise, tmp_path):
+    footer = {"provider": "sentence-transformers", "model": str(tmp_path / "moved")}
+    pipeline.run(pipeline.item("a.pdf", make_rows("a.pdf", ["duck"]), make_noise(["duck"]), **footer))
+
+    with (
+        open_index(pipeline.root) as index,
+        pytest.raises(UsageError, match=r"there is no folder .*moved.*; say where it is with --model, or search with"),
+    ):
+        index.search("duck")
+
+
+def test_another_model_than_that_of_the_index_is_refused(pipeline, make_rows, make_noise, minilm):
+    footer = {"provider": "sentence-transformers", "model": minilm.found.name, "model_digest": "sha256:" + 64 * "0"}
+    pipeline.run(pipeline.item("a.pdf", make_rows("a.pdf", ["duck"]), make_noise(["duck"]), **footer))
+
+    with (
+        open_index(pipeline.root) as index,
+        pytest.raises(
+            UsageError, match=r"\(sha256:000000000000\) and sentence-transformers/all-MiniLM-L6-v2 is another"
+        ),
+    ):
+        index.search("duck")
+
+
+def test_a_model_may_have_moved_when_its_files_are_the_same(library, minilm, tmp_path):
+    moved = shutil.copytree(minilm.found.location, tmp_path / "moved")
+
+    with open_index(library.root, model=str(moved)) as index:
+        assert index.search("mallard", mode="dense", k=1)[0].doc_id == "zoo/duck.pdf"
+
+
+def test_vectors_of_any_length_are_compared_by_their_direction(pipeline, make_rows):
+    vectors = np.array([[3, 0, 0], [0.1, 0.1, 0], [0, 0, 9]], np.float32)
+    rows = make_rows("a.pdf", ["one", "two", "three"])
+    pipeline.run(pipeline.item("a.pdf", rows, vectors, normalized=False))
+
+    with open_reader(pipeline.database) as connection:
+        matrix = load_matrix(connection, read_contents(connection))
+
+    assert matrix.scores(np.array([7, 0, 0], np.float32)).values == pytest.approx([1, 0.5**0.5, 0])
+
+
+def test_vectors_of_an_older_model_are_left_out_and_counted(pipeline, make_rows, make_noise):
+    pipeline.add("old.pdf", "duck")
+    pipeline.run(
+        pipeline.item("new.pdf", make_rows("new.pdf", ["duck"]), make_noise(["duck"], 12), model_digest="sha256:new")
+    )
+
+    with open_reader(pipeline.database) as connection:
+        matrix = load_matrix(connection, read_contents(connection))
+    with open_index(pipeline.root) as index:
+        assert index.contents().left_behind == 1
+        assert {hit.doc_id for hit in index.search("duck", mode="lexical")} == {"old.pdf", "new.pdf"}
+    assert matrix.rows.shape == (1, 12)
+
+
+def test_an_open_index_sees_what_a_run_changes(library_texts, pipeline, make_rows, minilm):
+    footer = {"model": minilm.found.name, "model_digest": minilm.found.digest, "provider": "sentence-transformers"}
+
+    def add(doc_id):
+        texts = library_texts[doc_id]
+        pipeline.run(pipeline.item(doc_id, make_rows(doc_id, texts), minilm.encoder.encode_documents(texts), **footer))
+
+    add("zoo/duck.pdf")
+    with open_index(pipeline.root) as index:
+        assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/duck.pdf"
+
+        add("zoo/otter.html")
+        assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/otter.html"
+
+        pipeline.remove("zoo/otter.html")
+        assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/duck.pdf"

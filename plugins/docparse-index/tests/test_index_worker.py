@@ -136,7 +136,9 @@ def test_two_documents_cannot_have_one_chunk_id(pipeline):
     pipeline.add("a.pdf", "one")
     before = dump(pipeline)
 
-    with pytest.raises(StageError, match=r"chunk id a\.pdf#0 is in the index already, in the document a\.pdf") as caught:
+    with pytest.raises(
+        StageError, match=r"chunk id a\.pdf#0 is in the index already, in the document a\.pdf"
+    ) as caught:
         pipeline.add("b.pdf", "other", chunk_id="a.pdf#0")
 
     assert caught.value.category == "contract"
@@ -207,7 +209,9 @@ def test_rows_that_are_not_chunks_are_an_input_error(pipeline, make_rows, make_n
     item = pipeline.item("a.pdf", rows, make_noise(["one"]))
     item.inputs["chunks"].write_text(json.dumps({**rows[0], **columns}) + "\n")
 
-    with pytest.raises(StageError, match=r"row 1 of a\.pdf\.chunks\.jsonl is not what the stage chunk writes") as caught:
+    with pytest.raises(
+        StageError, match=r"row 1 of a\.pdf\.chunks\.jsonl is not what the stage chunk writes"
+    ) as caught:
         pipeline.run(item)
 
     assert caught.value.category == "input"

@@ -23,7 +23,7 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names without importing a command."""
-        from docparse_runner._plugins import COMMANDS, listed  # noqa: PLC0415 - only help needs it
+        from docparse_runner._entry_points import COMMANDS, listed  # noqa: PLC0415 - only help needs it
 
         del ctx
         return [*_CORE, *(entry.name for entry in listed(COMMANDS) if entry.name not in _CORE)]
@@ -34,7 +34,7 @@ class _Commands(click.Group):
         if cmd_name in _CORE:
             command = getattr(importlib.import_module(f"docparse_runner.cli.{cmd_name}"), cmd_name)
         else:
-            from docparse_runner._plugins import COMMANDS, load_entry  # noqa: PLC0415 - only plugins' commands need it
+            from docparse_runner._entry_points import COMMANDS, load_entry  # noqa: PLC0415 - only plugins' commands need it
 
             command = load_entry(COMMANDS, cmd_name, "command")
         assert isinstance(command, click.Command)  # noqa: S101 - an entry point of this group is one
@@ -42,7 +42,7 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from tables and package metadata alone."""
-        from docparse_runner._plugins import COMMANDS, listed  # noqa: PLC0415 - only help needs it
+        from docparse_runner._entry_points import COMMANDS, listed  # noqa: PLC0415 - only help needs it
 
         del ctx
         rows = list(_CORE.items())

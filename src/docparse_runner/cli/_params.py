@@ -30,7 +30,7 @@ class GroupedCommand(click.Command):
         """Write one section for each heading."""
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in _ORDER}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 group = param.group if isinstance(param, GroupedOption) else "Output"
                 groups.setdefault(group, []).append(record)

@@ -1,24 +1,22 @@
-"""``docparse run STAGE`` and ``docparse run all``."""
+"""``docparse run``: the list of stages, from package metadata alone; a stage is imported when it is named."""
 
-import json
-import os
-from collections.abc import Mapping
-from typing import Any
+import pkgutil
 
 import click
 
-from docparse_runner._engine import new_run_id, outcome_as_plain
-from docparse_runner._model import StageOptions
-from docparse_runner._options import specs_of
-from docparse_runner._outcome import StageOutcome
-from docparse_runner._plugins import STAGES, StagePlugin, listed, load_stage
-from docparse_runner._session import Prepared, Request, execute, prepare
-from docparse_runner.cli import _params, _report
-from docparse_runner.errors import DocparseError
+from docparse_runner._entry_points import STAGES, listed
 
 
-class _Stages(click.Group):
-    """``all`` and each installed stage; a stage is imported when it is named."""
+class Stages(click.Group):
+    """``all`` and each installed stage.
+
+    Attributes:
+        one: function of the stage's name that returns its command.
+        every: function that returns the command of ``all``.
+    """
+
+    one = "docparse_runner.cli.run_one:command"
+    every = "docparse_runner.cli.run_all:command"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, from package metadata."""
@@ -26,13 +24,11 @@ class _Stages(click.Group):
         return ["all", *(stage.name for stage in listed(STAGES))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        """Load the stage and return its command, options and all."""
+        """Load what is named and return its command, options and all."""
         del ctx
-        if cmd_name == "all":
-            from docparse_runner.cli import run_all  # noqa: PLC0415 - loads the stages of the pipeline
-
-            return run_all.command()
-        return _stage_command(load_stage(cmd_name))
+        names = () if cmd_name == "all" else (cmd_name,)
+        command: click.Command = pkgutil.resolve_name(self.one if names else self.every)(*names)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the stages from package metadata; nothing is imported."""
@@ -43,72 +39,10 @@ class _Stages(click.Group):
             formatter.write_dl(rows)
 
 
-@click.group(cls=_Stages, subcommand_metavar="STAGE [INPUT]... [OPTIONS]")
+@click.group(cls=Stages, subcommand_metavar="STAGE [INPUT]... [OPTIONS]")
 def run() -> None:
     """Run one stage, or all of them, over documents.
 
     INPUT names files or folders (or NAME=FOLDER); without it, what the data root remembers or holds is taken. What is
     up to date is left out; a document that fails costs that document.
     """
-
-
-def _stage_command(plugin: StagePlugin) -> click.Command:
-    specs = [*specs_of(StageOptions), *specs_of(plugin.stage.options)]
-
-    def callback(**values: Any) -> int:
-        return _run_one(plugin.name, _params.given(specs, values), values)
-
-    params = [
-        click.Argument(["inputs"], nargs=-1, metavar="[INPUT]..."),
-        *_params.location_options(),
-        *_params.click_options(specs),
-        *_params.run_options(),
-        *_params.output_options(),
-    ]
-    consumed = ", ".join(plugin.stage.consumes)
-    text = f"{plugin.stage.summary}\n\nINPUT: files or folders of {consumed}; without it, what the data root holds."
-    return _params.command(plugin.name, callback, params, text)
-
-
-def _run_one(name: str, flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    settings, workspace = _params.located(values)
-    request = Request(
-        stage=name,
-        inputs=values["inputs"],
-        flags=flags,
-        run_id=new_run_id(),
-        wait=values["wait"],
-        blocked=blocked(values),
-    )
-    prepared = prepare(request, settings, workspace)
-    if prepared.resolved.runner.dry_run:
-        from docparse_runner.cli.plan import show  # noqa: PLC0415 - only dry runs need it
-
-        return show([prepared], values)
-    outcome = run_prepared(prepared, values)
-    if values["as_json"]:
-        click.echo(json.dumps(outcome_as_plain(outcome)))
-    return outcome.exit_code
-
-
-def blocked(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the watchers that the command line and the environment leave out."""
-    disabled = tuple(part for part in os.environ.get("DOCPARSE_DISABLE_PLUGINS", "").split(",") if part)
-    return (*values["blocked"], *disabled, *(("progress",) if values["quiet"] else ()))
-
-
-def run_prepared(prepared: Prepared, values: Mapping[str, Any]) -> StageOutcome:
-    """Run a stage and say on stderr how it went.
-
-    Raises:
-        DocparseError: the run stopped with exit code 2.
-    """
-    report = _report.Report(verbose=values["verbose"])
-    try:
-        outcome = execute(prepared, report.tell, heartbeat_s=report.heartbeat_s)
-    except DocparseError as error:
-        if isinstance(error.outcome, StageOutcome):
-            report.summary(error.outcome, prepared)
-        raise
-    report.summary(outcome, prepared)
-    return outcome

@@ -10,14 +10,15 @@ import click
 
 from docparse_runner._config import Settings
 from docparse_runner._engine import new_run_id, outcome_as_plain
+from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._lock import run_lock
 from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._outcome import StageOutcome
-from docparse_runner._plugins import STAGES, StagePlugin, listed, load_stage
+from docparse_runner._plugins import StagePlugin, load_stage
 from docparse_runner._session import Request, prepare
 from docparse_runner._workspace import Workspace
-from docparse_runner.cli import _params, run
+from docparse_runner.cli import _params, run_one
 from docparse_runner.errors import UsageError
 
 DEFAULT = ("doctags", "chunk", "embed", "index")
@@ -114,7 +115,7 @@ def requests(settings: Settings, flags: Mapping[str, Any], values: Mapping[str, 
                 flags=mine | extra.get(plugin.name, {}),
                 run_id=run_id,
                 wait=values.get("wait", False),
-                blocked=run.blocked(values),
+                blocked=run_one.blocked(values),
             )
         )
         settings.resolve(plugin, result[-1].flags)  # a bad option of the last stage must not show after hours
@@ -141,7 +142,7 @@ def _run_all(flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     settings, workspace = _params.located(values)
     wanted = requests(settings, flags, values)
     if flags.get("dry_run"):
-        from docparse_runner.cli.plan import show_all  # noqa: PLC0415 - only dry runs need it
+        from docparse_runner.cli.plan_one import show_all  # noqa: PLC0415 - only dry runs need it
 
         return show_all(wanted, settings, workspace, values)
     prepare(wanted[0], settings, workspace)  # refuses what cannot begin, before anything is touched
@@ -162,7 +163,7 @@ def _run_each(
     for place, request in enumerate(wanted, 1):
         if not values["quiet"]:
             click.echo(f"[{place}/{len(wanted)}] {request.stage}", err=True)
-        outcome = run.run_prepared(prepare(request, settings, workspace), values)
+        outcome = run_one.run_prepared(prepare(request, settings, workspace), values)
         outcomes.append(outcome)
         if outcome.exit_code >= _STOP:
             break

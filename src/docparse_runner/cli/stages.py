@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from docparse_runner._plugins import STAGES, Listed, listed, load_stage
+from docparse_runner._entry_points import STAGES, Listed, listed
+from docparse_runner._plugins import load_stage
 from docparse_runner.errors import DocparseError
 
 

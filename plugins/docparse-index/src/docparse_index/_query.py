@@ -1,6 +1,7 @@
 """A person's words as SQL: what is typed is text, whatever it looks like."""
 
 import sqlite3
+from unicodedata import category
 
 import attrs
 
@@ -13,6 +14,8 @@ FUSIONS = ("convex", "rrf")
 
 _MAX_WORDS = 1000
 """Of a longer query the first words count: FTS5 parses a thousand in 2 ms and a hundred thousand in 2 s."""
+
+_INSIDE_WORDS = frozenset("-.'’_")
 
 
 def clean(text: str) -> str:
@@ -61,11 +64,16 @@ class Request:
     def words(self) -> str:
         """Return an FTS5 expression that matches chunks with any word of the query.
 
-        Each word is quoted, so FTS5 cuts it with the tokenizer that cut the chunks: ``C++``, ``AND``, ``"half`` are
-        text.
+        Each word is quoted, so it is text whatever it looks like, and FTS5 cuts it with the tokenizer that cut the
+        chunks; one that it cuts into several (``4711-B``, or what a script without spaces writes) is a phrase.
         """
-        words = list(dict.fromkeys(self.text.split()))[:_MAX_WORDS]
-        return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        words = "".join(" " if _separates(char) else char for char in self.text).split()
+        return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(words))[:_MAX_WORDS]) or '""'
+
+
+def _separates(char: str) -> bool:
+    """Return whether the character ends a word: punctuation, symbols and control characters, except inside words."""
+    return char not in _INSIDE_WORDS and (category(char) == "Cc" or category(char)[0] in "PSZ")
 
 
 def lexical_scores(connection: sqlite3.Connection, request: Request, limit: int) -> dict[int, float]:

@@ -1,0 +1,99 @@
+"""Entry points: listed from package metadata without importing anything, loaded one at a time by name.
+
+This module is part of ``docparse --help``: it imports the standard library alone.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any, NamedTuple
+
+from docparse_runner.errors import PluginError, UsageError
+
+STAGES = "docparse.stages"
+WATCHERS = "docparse.plugins"
+EXECUTORS = "docparse.executors"
+COMMANDS = "docparse.commands"
+
+
+class Listed(NamedTuple):
+    """One entry point, as package metadata tells of it: nothing was imported.
+
+    Attributes:
+        name: the entry point's name.
+        distribution: name of the package it came with.
+        version: version of that package.
+        summary: summary of that package.
+        rivals: other packages that claim the same name; a name with rivals cannot be loaded.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    summary: str
+    rivals: tuple[str, ...] = ()
+
+
+def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
+    found: dict[str, list[metadata.EntryPoint]] = {}
+    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+        same = found.setdefault(entry.name, [])
+        # An editable install next to a wheel lists one distribution twice; that is no rivalry.
+        if not any(_distribution(entry) == _distribution(other) for other in same):
+            same.append(entry)
+    return found
+
+
+def _distribution(entry: metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "?"
+
+
+def listed(group: str) -> list[Listed]:
+    """Return the entry points of a group, sorted by name, importing none."""
+    result = []
+    for name, (entry, *rivals) in _found(group).items():
+        info: Mapping[str, Any] = entry.dist.metadata if entry.dist else {}  # type: ignore[assignment]  # a Message
+        result.append(
+            Listed(
+                name=name,
+                distribution=_distribution(entry),
+                version=entry.dist.version if entry.dist else "",
+                summary=str(info.get("Summary") or ""),
+                rivals=tuple(_distribution(rival) for rival in rivals),
+            )
+        )
+    return result
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for a misspelt name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def load_entry(group: str, name: str, what: str) -> Any:
+    """Import and return the object that an entry point names.
+
+    Args:
+        group: the entry point group.
+        name: the entry point.
+        what: the word for it in messages (``stage``).
+
+    Raises:
+        UsageError: there is none of that name.
+        PluginError: two packages claim it, or it cannot be imported.
+    """
+    found = _found(group)
+    if name not in found:
+        installed = ", ".join(found) or "none"
+        msg = f"no {what} {name!r}; installed: {installed}.{nearest(name, found)}"
+        raise UsageError(msg)
+    entry, *rivals = found[name]
+    if rivals:
+        owners = ", ".join(_distribution(each) for each in (entry, *rivals))
+        raise PluginError(name, f"is claimed by several packages ({owners}); uninstall all but one")
+    try:
+        return entry.load()
+    except Exception as error:  # importing a plugin runs its code: anything can come out
+        reason = f"cannot be loaded: {type(error).__name__}: {error}"
+        raise PluginError(name, f"{reason} (pip install {_distribution(entry)})") from error
