@@ -71,6 +71,7 @@ class ItemRunner:
         self._gate = gate
         self._call: Callable[[WorkItem], ItemOutcome] | None = None
         self._stack = ExitStack()
+        self._began = 0.0, 0.0
         self._workspace = Workspace(Path(spec.root))
         self._out = Path(spec.staging) / "out"
         self._scratch = Path(spec.staging) / "scratch"
@@ -79,7 +80,7 @@ class ItemRunner:
 
     def process(self, task: Task) -> Result:
         """Run one item and return its result; whatever the stage raises comes back as data."""
-        started_at, start = time.time(), time.monotonic()
+        self._began = time.time(), time.monotonic()
         self._gate.enter(Phase.RUN, task.number)
         inputs: dict[str, FileState] = {}
         try:
@@ -90,6 +91,7 @@ class ItemRunner:
             result = Result(task.number, "failure", error=_judged(error), inputs=inputs)
         finally:
             self._clean()
+        started_at, start = self._began
         result.started_at, result.duration_s = started_at, time.monotonic() - start
         return result
 
@@ -148,6 +150,7 @@ class ItemRunner:
             self._gate.enter(Phase.SETUP, number)
             self._call = self._open()
             self._gate.enter(Phase.RUN, number)
+            self._began = time.time(), time.monotonic()  # opening the stage is not this item's time
         return self._call
 
     def _open(self) -> Callable[[WorkItem], ItemOutcome]:

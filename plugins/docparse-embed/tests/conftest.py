@@ -17,7 +17,7 @@ TINY_DIMENSION = 16
 def minilm():
     """The model of the extra `bundled`, open."""
     found = provider.find(None, offline=True, cache=None)
-    with provider.open_encoder(found, device="cpu", threads=2) as encoder:
+    with provider.open_encoder(found, device="cpu", threads=1) as encoder:
         yield encoder
 
 
@@ -55,7 +55,7 @@ def make_context(data_root) -> Callable[..., StageContext]:
             options=Options(**options),
             runner=StageOptions(dry_run=dry_run),
             workspace=data_root,
-            threads=2,
+            threads=1,
         )
         if resolve:
             context.resolved = docparse_embed.docparse_resolve(context)

@@ -27,7 +27,7 @@ def provider():
 def minilm(provider):
     """The real model, open, and what is known of it."""
     found = provider.find(None, offline=True, cache=None)
-    with provider.open_encoder(found, device="cpu", threads=2) as encoder:
+    with provider.open_encoder(found, device="cpu", threads=1) as encoder:
         yield SimpleNamespace(found=found, encoder=encoder)
 
 

@@ -11,11 +11,12 @@ import re
 
 from docparse_chunk._scripts import CLOSING, FULL_STOPS, SPACED_FULL_STOPS
 
+# Possessive, and only from the first mark of a run, so that a million dots take no longer than a million letters.
 _END = re.compile(
-    rf"[.!?…]+[{CLOSING}]*(?:\s?\[ ?[^\]\s]{{1,12}} ?\])*(?=\s+[^\sa-zà-öø-ÿ])"
-    rf"|[{FULL_STOPS}]+[{CLOSING}]*"
-    rf"|[{SPACED_FULL_STOPS}]+[{CLOSING}]*(?=\s)"
-    r"|\n(?=[ \t]*\n)"
+    rf"(?<![.!?…])[.!?…]++[{CLOSING}]*+(?:\s?\[ ?[^\]\s]{{1,12}}+ ?\])*+(?=\s++[^\sa-zà-öø-ÿ])"
+    rf"|[{FULL_STOPS}]++[{CLOSING}]*+"
+    rf"|(?<![{SPACED_FULL_STOPS}])[{SPACED_FULL_STOPS}]++[{CLOSING}]*+(?=\s)"
+    r"|\n(?=[ \t]*+\n)"
 )
 _ABBREVIATION = re.compile(
     r"al|approx|art|bzw|ca|cf|ch|chap|col|dr|ed|eds|e\.g|eg|eq|eqs|esp|fig|figs|gen|i\.e|ie|inc|jr|ltd|mr|mrs|ms|no|nos|nr"

@@ -18,7 +18,7 @@ _SHORT = 160
 _WHOLE = frozenset({HEADING, "table"})
 """Kinds that are cut only when they alone are over the limit."""
 
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"[^\n]+")
 _CLAUSE_END = re.compile(rf"[,;:](?=\s)|\s[{DASHES}](?=\s)|[{COMMAS}]")
 _WORD = re.compile(r"\S+")
 
@@ -34,7 +34,8 @@ def refined(unit: Unit) -> list[Unit]:
 
 def line_spans(text: str) -> Spans:
     """Return the lines that are not blank, their indentation kept."""
-    return [(match.start(), match.start() + len(match[0].rstrip())) for match in _LINE.finditer(text)]
+    lines = ((match.start(), match[0].rstrip()) for match in _LINE.finditer(text))
+    return [(start, start + len(line)) for start, line in lines if line]
 
 
 def _clause_spans(text: str) -> Spans:

@@ -48,9 +48,8 @@ def archive_format(path: Path, *, max_unpacked_mb: float) -> str:
 def _refuse_bombs(members: Sequence[zipfile.ZipInfo], max_unpacked_mb: float) -> None:
     unpacked_mb = sum(member.file_size for member in members) / 1e6
     if unpacked_mb > max_unpacked_mb:
-        msg = (
-            f"the file unpacks to {unpacked_mb:,.0f} MB, more than the limit --max-unpacked-mb {max_unpacked_mb:g}: {AGAIN}"
-        )
+        limit = f"--max-unpacked-mb {max_unpacked_mb:g}"
+        msg = f"the file unpacks to {unpacked_mb:,.0f} MB, more than the limit {limit}: {AGAIN}"
         raise refusal(msg)
 
 

@@ -1,13 +1,11 @@
 """docling, kept warm: one converter per worker."""
 
-import traceback
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
 import attrs
-from docling.datamodel.base_models import ConversionStatus, ErrorItem, InputFormat
-from docling.datamodel.document import ConversionResult, InputDocument, build_invalid_input_errors
+from docling.datamodel.base_models import ConversionStatus, InputFormat
+from docling.datamodel.document import ConversionResult, InputDocument
 from docling.datamodel.settings import DocumentLimits
 from docling.document_converter import DocumentConverter, FormatOption
 from docling.pipeline.base_pipeline import BasePipeline
@@ -15,11 +13,10 @@ from docling_core.types.doc import DoclingDocument, DocumentOrigin
 
 from docparse_doctags._complaints import complaints
 from docparse_doctags._formats import EXTENSIONS
-from docparse_doctags._refusal import refusal
+from docparse_doctags._problems import failed, given_up, unconvertible, unreadable
 
-_LATEX_TYPE = "application/x-tex"
-_SHOWN = 3
-"""How many problems of one document a message lists."""
+_LATEX_TYPE = "application/x-latex"
+"""Unlike ``x-tex``, known to ``mimetypes`` on every machine, which is what docling-core accepts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,11 +33,11 @@ class Conversion:
 
 
 class Converter:
-    """Converts documents of known format, one after the other, with pipelines that stay open.
+    r"""Converts documents of known format, one after the other, with pipelines that stay open.
 
     It asks docling's ``DocumentConverter`` for the reader and the pipeline of each format, but not to guess the format:
     docling believes magic numbers first and takes a CSV file that begins with ``BM25`` for a bitmap. It gives readers a
-    stream and not a path, except for PDFs, so that none can look for files beside the document (LaTeX ``\\input``).
+    stream and not a path, except for PDFs, so that none can look for files beside the document (LaTeX ``\input``).
     Remote and local resources and docling's external plugins stay off, as they are by default.
 
     Args:
@@ -69,16 +66,15 @@ class Converter:
         with complaints() as logged:
             result = self._run(self._open(path, InputFormat(name)))
         if result.status is ConversionStatus.FAILURE:
-            msg = f"docling cannot convert it: {listed(_messages(result.errors)) or 'no reason given'}"
-            raise refusal(msg)
-        return Conversion(document=_with_origin(result), problems=(*_messages(result.errors), *logged))
+            raise failed(result)
+        return Conversion(document=_with_origin(result), problems=(*given_up(result), *logged))
 
     def _open(self, path: Path, kind: InputFormat) -> InputDocument:
         option = self._options[kind]
         name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        whole = kind is InputFormat.PDF and name == path.name
+        by_path = kind is InputFormat.PDF and name == path.name
         given = InputDocument(
-            path_or_stream=path if whole else BytesIO(path.read_bytes()),
+            path_or_stream=path if by_path else BytesIO(path.read_bytes()),
             format=kind,
             backend=option.backend,
             backend_options=option.backend_options,
@@ -86,48 +82,30 @@ class Converter:
             limits=self._limits,
         )
         if not given.valid:
-            raise _unreadable(given, kind)
+            raise unreadable(given)
         return given
 
     def _run(self, given: InputDocument) -> ConversionResult:
-        option = self._options[given.format]
-        pipeline = self._pipelines.get(option.pipeline_cls)
-        if pipeline is None:
-            pipeline = self._pipelines[option.pipeline_cls] = option.pipeline_cls(option.pipeline_options)
+        pipeline = self._pipeline(self._options[given.format])
         try:
             return pipeline.execute(given, raises_on_error=True)
         except RuntimeError as error:  # docling wraps whatever a reader raised while it walked the document
             cause = error.__cause__ or error
             if isinstance(cause, MemoryError | ImportError):
                 raise cause from None
-            msg = f"docling cannot convert it: {_told(cause)}"
-            raise refusal(msg, detail="".join(traceback.format_exception(cause))) from error
+            raise unconvertible(cause) from None
 
-
-def _unreadable(given: InputDocument, kind: InputFormat) -> Exception:
-    [problem] = build_invalid_input_errors(given)
-    return refusal(f"docling cannot read it as {kind.value}: {problem.error_message}")
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _messages(errors: list[ErrorItem]) -> list[str]:
-    return [f"page {error.page_no}: {error.error_message}" if error.page_no else error.error_message for error in errors]
-
-
-def listed(problems: Sequence[str]) -> str:
-    """Return the first few problems as one sentence, and how many more there are."""
-    more = len(problems) - _SHOWN
-    return "; ".join(problems[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    def _pipeline(self, option: FormatOption) -> BasePipeline:
+        kind = option.pipeline_cls
+        if kind not in self._pipelines:
+            self._pipelines[kind] = kind(option.pipeline_options or kind.get_default_options())
+        return self._pipelines[kind]
 
 
 def _with_origin(result: ConversionResult) -> DoclingDocument:
     """Return the document; docling's LaTeX reader alone does not say what it was made from."""
     document = result.document
     if document.origin is None and result.input.format is InputFormat.LATEX:
-        document.origin = DocumentOrigin(
-            mimetype=_LATEX_TYPE, binary_hash=int(result.input.document_hash, 16) & (2**64 - 1), filename=result.input.file.name
-        )
+        digest = int(result.input.document_hash, 16) & (2**64 - 1)
+        document.origin = DocumentOrigin(mimetype=_LATEX_TYPE, binary_hash=digest, filename=result.input.file.name)
     return document

@@ -5,8 +5,8 @@ from pathlib import Path
 from docling_core.types.doc import DoclingDocument
 
 _EXPORT_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
-"""What docling-core's DocTags serializer is known to raise on documents that are fine: ``TypeError`` on a captioned code
-item, ``ValueError`` on labels and picture classes that have no token."""
+"""What docling-core's DocTags serializer raises on documents that are fine: ``TypeError`` on a captioned code item,
+``ValueError`` on labels and picture classes that have no token."""
 
 
 def write_json(document: DoclingDocument, path: Path) -> None:

@@ -35,8 +35,8 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
 )
 """File name ending → the value of docling's ``InputFormat``. Each one is converted without a model.
 
-Left out on purpose: ``.txt``, because docling reads it as Markdown and drops what looks like a tag (``if a<b``); ``.xml``
-and ``.json``, because few of them are documents; ``.docm``, ``.dotx`` and the like, which python-docx refuses.
+Left out on purpose: ``.txt``, because docling reads it as Markdown and drops what looks like a tag (``if a<b``);
+``.xml`` and ``.json``, because few of them are documents; ``.docm``, ``.dotx`` and the like, which python-docx refuses.
 """
 
 PATTERNS = tuple(f"*{ending}" for ending in EXTENSIONS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def open_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
     """Return the function that converts one document, with docling loaded."""
     with without_modules("torch", "transformers"):
-        from docparse_doctags import _converter, _export, _pdf  # noqa: PLC0415 - docling takes 1.5 s
+        from docparse_doctags import _converter, _export, _pdf, _problems  # noqa: PLC0415 - docling takes 1.5 s
         from docparse_doctags._engines import native  # noqa: PLC0415 - as above
     options: Options = context.options
     pages = page_range(options.pages)
@@ -35,9 +35,12 @@ def open_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
             raise refusal(_pdf.NO_TEXT)
         _export.write_json(conversion.document, item.outputs["docling"])
         lost = _export.write_doctags(conversion.document, item.outputs["doctags"])
-        metrics = {"format": kind, "engine": native.NAME if kind == "pdf" else "docling", "docling": docling, **measured}
         problems = [*conversion.problems, *([lost] if lost else [])]
-        return ItemOutcome.partial(_converter.listed(problems), **metrics) if problems else ItemOutcome.success(**metrics)
+        engine = native.NAME if kind == "pdf" else "docling"
+        metrics = {"format": kind, "engine": engine, "docling": docling, **measured}
+        if problems:
+            return ItemOutcome.partial(_problems.listed(problems), **metrics)
+        return ItemOutcome.success(**metrics)
 
     return convert
 

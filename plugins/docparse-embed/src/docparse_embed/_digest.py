@@ -7,7 +7,6 @@ inode of every file, and taken from there while those are the same.
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -76,4 +75,4 @@ def _remember(path: Path, memory: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             json.dump(memory, file)
-        os.replace(file.name, path)  # noqa: PTH105 - two paths as text
+        Path(file.name).replace(path)

@@ -11,18 +11,20 @@ from docparse_runner import StageError, UsageError
 GROUP = "docparse_embed.providers"
 """Providers are found by name: this package does not know who brings them."""
 
+_THREADS = 1
+"""One query is too little to share: 10 ms with one thread, and up to 500 ms with two when another process is busy."""
+
 _ELSE = "or search with --mode lexical"
 _SHOWN = len("sha256:") + 12
 
 
-def open_query_encoder(model: Model, name: str | None, cache: Path, threads: int) -> AbstractContextManager[Any]:
+def open_query_encoder(model: Model, name: str | None, cache: Path) -> AbstractContextManager[Any]:
     """Return a context manager that opens the model and yields what has ``encode_query(text)``.
 
     Args:
         model: what made the vectors of the index.
         name: where the model is now; None means where it was.
         cache: where its digest may be remembered.
-        threads: how many threads it may use.
 
     Raises:
         UsageError: the provider is not installed, the model is not on this machine, or it is another one.
@@ -46,5 +48,5 @@ def open_query_encoder(model: Model, name: str | None, cache: Path, threads: int
             f"({found.digest[:_SHOWN]}): name the right one with --model, run `docparse run all` again, {_ELSE}"
         )
         raise UsageError(msg)
-    encoder: AbstractContextManager[Any] = provider.open_encoder(found, device="cpu", threads=threads)
+    encoder: AbstractContextManager[Any] = provider.open_encoder(found, device="cpu", threads=_THREADS)
     return encoder

@@ -1,6 +1,5 @@
 """Searching an index: by words (BM25), by vectors (exactly) or both, on one snapshot while a run may write."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +19,6 @@ from docparse_runner import StageError, UsageError
 if TYPE_CHECKING:
     from docparse_index._dense import Matrix
 
-_THREADS = 4
 _NO_FILTERS = Filters()
 
 
@@ -141,7 +139,6 @@ class Index:
             msg = f"the index {self.path} is empty; run `docparse run all` first"
             raise UsageError(msg)
         if self._opened is None or self._opened.model != model:
-            cache, threads = self.path.parent.parent / ".cache", min(_THREADS, os.cpu_count() or 1)
-            opening = open_query_encoder(model, self._model_name, cache, threads)
+            opening = open_query_encoder(model, self._model_name, self.path.parent.parent / ".cache")
             self._opened = _Opened(model, self._open.enter_context(opening))
         return self._opened.encoder

@@ -1,0 +1,27 @@
+# `make demo` and `make test` do all of their own set-up; they need Python 3.11 or later, pip and make.
+PYTHON ?= python3
+
+.PHONY: help demo test test-long clean
+
+help:
+	@echo "make demo       install everything into .venv-demo, run the pipeline on samples/, search it"
+	@echo "make test       lint, types, all tests and the docs, as CI runs them"
+	@echo "make test-long  the long batteries, and the built wheels in empty environments"
+	@echo "make clean      remove what these made"
+
+demo:
+	@$(PYTHON) tools/setup.py demo --disk-gb 4
+	@.venv-demo/bin/python tools/demo.py
+
+test:
+	@$(PYTHON) tools/setup.py test --disk-gb 6
+	@.venv-test/bin/tox run
+	@echo "left out: tox -e system (browser, LibreOffice, servers; nothing needs them yet), tox -m matrix (other interpreters,"
+	@echo "          lowest dependencies), make test-long (long batteries, wheels in empty environments)"
+
+test-long:
+	@$(PYTHON) tools/setup.py test --disk-gb 10
+	@.venv-test/bin/tox run -e long
+
+clean:
+	rm -rf .venv-demo .venv-test .tox .demo-data build dist

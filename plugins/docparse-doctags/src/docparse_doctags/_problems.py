@@ -1,0 +1,69 @@
+"""docling's errors in the words of the person who owns the document."""
+
+import traceback
+from collections.abc import Sequence
+
+from docling.datamodel.base_models import InputFormat
+from docling.datamodel.document import (
+    ConversionResult,
+    InputDocument,
+    build_invalid_input_errors,
+    get_input_rejection_cause,
+)
+
+from docparse_doctags._refusal import refusal
+from docparse_runner import StageError
+
+_SHOWN = 3
+"""How many problems of one document a message lists."""
+
+
+def listed(problems: Sequence[str]) -> str:
+    """Return the first few problems as one sentence, and how many more there are."""
+    more = len(problems) - _SHOWN
+    return "; ".join(problems[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def unreadable(given: InputDocument) -> StageError:
+    """Return the failure of a document that docling refused to open."""
+    if given.format is InputFormat.PDF and given.page_count == 0:
+        message = "the PDF cannot be opened: it is truncated or damaged"
+        return refusal(message, detail=_trace(get_input_rejection_cause(given)))
+    cause = get_input_rejection_cause(given)
+    origin = cause.__cause__ if cause else None
+    [problem] = build_invalid_input_errors(given)
+    told = _told(origin) if origin else _without_noise(problem.error_message, given)
+    return refusal(f"docling cannot read it as {given.format.value}: {told}", detail=_trace(cause))
+
+
+def unconvertible(error: BaseException) -> StageError:
+    """Return the failure of a document at which one of docling's readers stumbled."""
+    return refusal(f"docling cannot convert it: {_told(error)}", detail=_trace(error))
+
+
+def failed(result: ConversionResult) -> StageError:
+    """Return the failure of a document of which nothing could be converted."""
+    return refusal(f"docling cannot convert it: {listed(given_up(result)) or 'it gives no reason'}")
+
+
+def given_up(result: ConversionResult) -> list[str]:
+    """Return what docling could not convert, one clause for each page or part."""
+    return [
+        (f"page {error.page_no}: " if error.page_no else "") + _without_noise(error.error_message, result.input)
+        for error in result.errors
+    ]
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _without_noise(message: str, given: InputDocument) -> str:
+    """Return a message of docling's without digests and paths, which name what the manifest row names already."""
+    for noise in (f" of key={given.file}", f" for file with hash {given.document_hash}", f" {given.document_hash}"):
+        message = message.replace(noise, "")
+    return message.strip().removesuffix(".")
+
+
+def _trace(error: BaseException | None) -> str:
+    return "".join(traceback.format_exception(error)) if error else ""
