@@ -102,7 +102,7 @@ class Settings:
         value = self.file.get("data_root")
         if value is None or self.path is None:
             return None
-        return str(self.path.parent / str(value))
+        return str(self.path.parent / Path(str(value)).expanduser())
 
     def pipeline(self, key: str) -> tuple[str, ...] | None:
         """Return a list of stage names from ``[pipeline]``, None when the file does not say."""
@@ -190,9 +190,10 @@ class Settings:
 
     def _from_file(self, spec: OptionSpec, value: Any) -> Any:
         """Return a value; a relative path in a file is meant relative to the file."""
-        if spec.type is Path and self.path is not None and not spec.multiple:
-            return self.path.parent / value.expanduser()
-        return value
+        if spec.type is not Path or self.path is None:
+            return value
+        folder = self.path.parent
+        return tuple(folder / each.expanduser() for each in value) if spec.multiple else folder / value.expanduser()
 
 
 def _names(options: type[Any]) -> list[str]:

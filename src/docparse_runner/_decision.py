@@ -126,7 +126,7 @@ class Decider:
 
     def _waiting(self, item: WorkItem) -> str:
         """Return the stage that has to run first, or an empty string."""
-        first, *others = item.inputs
+        first, *others = item.inputs or ("",)
         for kind in others:
             upstream = self.upstreams.get(kind)
             if upstream is None:
@@ -135,11 +135,13 @@ class Decider:
             maker = upstream.stage or kind
             if not item.inputs[kind].exists():
                 return maker
-            if row is None or first not in row.inputs:
+            if row is None:
                 continue
+            if row.status not in ("success", "partial"):
+                return maker
             ours = self.upstreams[first].rows.get(item.item_id) if first in self.upstreams else None
             made = ours.outputs.get(first) if ours else None
-            if row.status not in ("success", "partial") or (made and made.digest != row.inputs[first].digest):
+            if made and first in row.inputs and made.digest != row.inputs[first].digest:
                 return maker
         return ""
 
@@ -159,7 +161,11 @@ class Decider:
     def _compare(self, item: WorkItem, row: Row, decision: Decision) -> None:
         inputs = self._inputs_same(row, decision)
         if inputs is _Same.NO:
-            decision.reason = "input changed"
+            # What failed before it was read has nothing to compare with.
+            unread = row.status == "failure" and (
+                set(row.inputs) != set(decision.stats) or not all(state.digest for state in row.inputs.values())
+            )
+            decision.reason = "failed before" if unread else "input changed"
             return
         if row.status == "failure":
             if not self._quarantined(item, row):
@@ -204,7 +210,7 @@ class Decider:
             return _Same.NO
         if self.options.verify_hash or not state.same_stat(found):
             return _Same.MAYBE
-        return _Same.MAYBE if state.mtime_ns > _started_ns(row) - GRANULARITY_NS else _Same.YES
+        return _Same.MAYBE if state.mtime_ns >= _started_ns(row) - GRANULARITY_NS else _Same.YES
 
     def _outputs_same(self, row: Row) -> tuple[_Same, str]:
         same = _Same.MAYBE if self.options.verify_hash and row.outputs else _Same.YES

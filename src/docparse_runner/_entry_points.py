@@ -45,7 +45,8 @@ def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
 
 
 def _distribution(entry: metadata.EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "?"
+    # A damaged installation has no name.
+    return (entry.dist.name if entry.dist else "") or "?"
 
 
 def listed(group: str) -> list[Listed]:
@@ -57,7 +58,7 @@ def listed(group: str) -> list[Listed]:
             Listed(
                 name=name,
                 distribution=_distribution(entry),
-                version=entry.dist.version if entry.dist else "",
+                version=(entry.dist.version if entry.dist else "") or "",
                 summary=str(info.get("Summary") or ""),
                 rivals=tuple(_distribution(rival) for rival in rivals),
             )
@@ -94,6 +95,6 @@ def load_entry(group: str, name: str, what: str) -> Any:
         raise PluginError(name, f"is claimed by several packages ({owners}); uninstall all but one")
     try:
         return entry.load()
-    except Exception as error:  # importing a plugin runs its code: anything can come out
+    except (Exception, SystemExit) as error:  # importing a plugin runs its code: anything can come out
         reason = f"cannot be loaded: {type(error).__name__}: {error}"
         raise PluginError(name, f"{reason} (pip install {_distribution(entry)})") from error

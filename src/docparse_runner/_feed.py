@@ -1,6 +1,7 @@
 """The items of a run, one by one: from the plan, and then the documents that are gone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from docparse_runner._decision import Action, Decision
 from docparse_runner._model import StagePlan, WorkItem
@@ -28,8 +29,12 @@ class Feed:
         self.is_whole = False
 
     def start(self) -> None:
-        """Begin to read the plan."""
-        self._items = iter(self._plan.items)
+        """Begin to read the plan.
+
+        Raises:
+            DocparseError: the planner raised, or there is nothing to iterate.
+        """
+        self._items = self._guarded(lambda: iter(self._plan.items))
 
     def next_item(self) -> WorkItem | None:
         """Return the next item, or None at the end.
@@ -37,17 +42,20 @@ class Feed:
         Raises:
             DocparseError: the planner raised, or yielded something else than items.
         """
-        try:
-            item = next(self._items, None)
-        except DocparseError:
-            raise
-        except Exception as error:
-            raise PluginError(self._plan.stage_name, f"its plan raised {type(error).__name__}: {error}") from error
+        item = self._guarded(lambda: next(self._items, None))
         if item is None:
             return self._next_gone()
         if not isinstance(item, WorkItem):
             raise PluginError(self._plan.stage_name, f"its plan must yield WorkItem, not {type(item).__name__}")
         return item
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except DocparseError:
+            raise
+        except Exception as error:  # the planner's own code
+            raise PluginError(self._plan.stage_name, f"its plan raised {type(error).__name__}: {error}") from error
 
     def _next_gone(self) -> WorkItem | None:
         self.is_whole = True

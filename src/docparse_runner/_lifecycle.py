@@ -53,8 +53,10 @@ class Lifecycle:
         self._softly(self._watchers, lambda each: each.heartbeat(progress, context))
 
     def _after_stage(self, outcome: StageOutcome, context: StageContext) -> Mapping[str, Any]:
-        summary = self._strictly(self._stage, lambda: self._stage.after_stage(outcome, context))
-        self._softly(self._watchers, lambda each: each.after_stage(outcome, context))
+        try:
+            summary = self._strictly(self._stage, lambda: self._stage.after_stage(outcome, context))
+        finally:
+            self._softly(self._watchers, lambda each: each.after_stage(outcome, context))
         return summary or {}
 
     def _strictly(self, listener: Listener, call: Callable[[], Any]) -> Any:

@@ -201,7 +201,7 @@ def read_rows_of(path: Path) -> tuple[dict[str, Row], int]:
     bad = 0
     try:
         file = path.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return rows, bad
     with file:
         for line in file:

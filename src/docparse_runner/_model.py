@@ -3,6 +3,7 @@
 Everything here is plain data, frozen and checked when it is built, so that a wrong value fails where it is written.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,10 @@ API_VERSION = 1
 RESERVED_NAMES = frozenset({"all", "runner", "shared"})
 """Names that no stage may have: they mean something else on the command line or in ``docparse.toml``."""
 
+RESERVED_KINDS = frozenset({"manifests", "runs", "source"})
+"""Names that no kind of output may have: folders of the data root, and the user's files."""
+
+_KIND = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
 _not_negative = validators.ge(0.0)
 
@@ -71,7 +76,29 @@ def _suffixes(value: Sequence[str] | Mapping[str, str | Sequence[str]]) -> dict[
     return {kind: (ends,) if isinstance(ends, str) else tuple(ends) for kind, ends in value.items()}
 
 
+def _words(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        msg = f"expected a list of words, not the string {value!r}"
+        raise TypeError(msg)
+    return tuple(value)
+
+
 Produces = Mapping[str, Output]
+
+
+def _check_produces(produces: object) -> None:
+    if not isinstance(produces, Mapping) or not all(isinstance(output, Output) for output in produces.values()):
+        msg = f"produces must map kinds to Output(suffix), or be a function that returns such a mapping: {produces!r}"
+        raise TypeError(msg)
+    for kind in produces:
+        if not re.fullmatch(_KIND, kind) or kind in RESERVED_KINDS:
+            msg = f"{kind!r} cannot be the name of a kind: it is the folder in the data root that the outputs lie in"
+            raise ValueError(msg)
+
+
+def _static(_stage: object, _attribute: object, value: Any) -> None:
+    if not callable(value):
+        _check_produces(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -103,20 +130,29 @@ class Stage:
     version: int = attrs.field(validator=[validators.instance_of(int), validators.ge(1)])
     api: int = attrs.field(default=API_VERSION, validator=validators.instance_of(int))
     consumes: Mapping[str, tuple[str, ...]] = attrs.field(converter=_suffixes, validator=validators.min_len(1))
-    patterns: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    produces: Produces | Callable[[Any], Produces]
+    patterns: tuple[str, ...] = attrs.field(default=(), converter=_words)
+    produces: Produces | Callable[[Any], Produces] = attrs.field(validator=_static)
     options: type[Any] | None = None
     policy: str = attrs.field(default="cpu", validator=validators.in_(("cpu", "gpu", "io")))
     timeout_s: float = attrs.field(default=600.0, validator=_not_negative)
     setup_timeout_s: float = attrs.field(default=300.0, validator=validators.gt(0))
     max_workers: int | None = attrs.field(default=None, validator=validators.optional(validators.ge(1)))
     batch: int = attrs.field(default=1, validator=validators.ge(1))
-    fallbacks: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    fallbacks: tuple[str, ...] = attrs.field(default=(), converter=_words)
     removes: bool = False
 
     def outputs(self, options: object) -> Mapping[str, Output]:
-        """Return kind → ``Output`` under these options, the canonical one first."""
-        return self.produces(options) if callable(self.produces) else self.produces
+        """Return kind → ``Output`` under these options, the canonical one first.
+
+        Raises:
+            TypeError: a function in `produces` returned something else.
+            ValueError: a kind's name cannot be a folder of the data root.
+        """
+        if not callable(self.produces):
+            return self.produces
+        produces = self.produces(options)
+        _check_produces(produces)
+        return produces
 
 
 @attrs.frozen(kw_only=True)
@@ -136,6 +172,19 @@ class ItemFingerprint:
     stage_version: int
 
 
+_PART = r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+"
+_SAFE_ID = re.compile(f"{_PART}(?:/{_PART})*")
+
+
+def _safe_id(_item: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, str):
+        msg = f"item_id must be a str, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not _SAFE_ID.fullmatch(value):
+        msg = f"item_id must be a relative path without '..', empty parts and control characters, not {value!r}"
+        raise ValueError(msg)
+
+
 @attrs.frozen(kw_only=True)
 class WorkItem:
     """One document for one stage.
@@ -152,7 +201,7 @@ class WorkItem:
         removed: the document is gone: undo its effect and return (only for stages with ``removes=True``).
     """
 
-    item_id: str = attrs.field(validator=validators.and_(validators.instance_of(str), validators.min_len(1)))
+    item_id: str = attrs.field(validator=_safe_id)
     inputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
     outputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
     cost_hint: float = attrs.field(default=0.0, validator=_not_negative)

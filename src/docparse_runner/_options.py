@@ -152,7 +152,8 @@ def _scalar(annotation: Any, where: str) -> tuple[type[Any], bool]:
         annotation = kinds[0] if len(kinds) == 1 else annotation
     multiple = typing.get_origin(annotation) is tuple
     if multiple:
-        annotation = typing.get_args(annotation)[0]
+        kind, *rest = typing.get_args(annotation) or (annotation,)
+        annotation = kind if rest == [Ellipsis] else annotation
     if annotation not in _SCALARS:
         known = ", ".join(kind.__name__ for kind in _SCALARS)
         msg = f"{where}: options are of type {known}, optional or a tuple of them, not {annotation}"
@@ -199,7 +200,7 @@ def parse(spec: OptionSpec, value: Any, source: str) -> Any:
         UsageError: it cannot be read as that type; the message names the source.
     """
     if spec.multiple:
-        parts = value.split(",") if isinstance(value, str) else value
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             parts = [parts]
         return tuple(_parse_one(spec, part, source) for part in parts)
@@ -209,7 +210,8 @@ def parse(spec: OptionSpec, value: Any, source: str) -> Any:
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-def _parse_one(spec: OptionSpec, value: Any, source: str) -> Any:
+def _parse_one(spec: OptionSpec, given: Any, source: str) -> Any:
+    value = given
     if spec.type is bool and isinstance(value, str):
         value = _WORDS.get(value.lower(), value)
     elif isinstance(value, str) and spec.type is not str:
@@ -222,7 +224,9 @@ def _parse_one(spec: OptionSpec, value: Any, source: str) -> Any:
     elif not isinstance(value, str) and spec.name == "error_budget" and isinstance(value, int):
         value = str(value)
     if not isinstance(value, spec.type) or (spec.type is int and isinstance(value, bool)):
-        msg = f"{source} must be a {spec.type_name}"
+        article = "an" if spec.type_name[0] in "aeiou" else "a"
+        shown = "" if spec.secret else f", not {given!r}"
+        msg = f"{source} must be {article} {spec.type_name}{shown}"
         raise UsageError(msg)
     return value
 
@@ -237,6 +241,9 @@ def build(cls: type[Any], values: Mapping[str, Any], owner: str) -> Any:
         return cls(**values)
     except (ValueError, TypeError) as error:
         text = str(error.args[0]) if error.args else str(error)
+        for spec in specs_of(cls):
+            if spec.secret and values.get(spec.name):
+                text = text.replace(str(values[spec.name]), "***")
         msg = f"{owner}: {text}"
         raise UsageError(msg) from None
 

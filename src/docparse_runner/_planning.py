@@ -14,7 +14,7 @@ import attrs
 from docparse_runner._manifest import manifest_path, read_rows_of
 from docparse_runner._model import Stage, StagePlan, WorkItem
 from docparse_runner._row import GONE, Row
-from docparse_runner._workspace import InputRoot, Workspace, quote_id
+from docparse_runner._workspace import InputRoot, Workspace, quote_id, unquote_id
 from docparse_runner.errors import UsageError
 
 SOURCE = "source"
@@ -126,9 +126,11 @@ class Listing:
 
     def _item_id(self, root: str, name: str) -> str:
         if self._kind == SOURCE:
-            return quote_id(f"{root}/{name}")
+            return f"{root}/{quote_id(name)}"
         stem = next(name.removesuffix(end) for end in self._ends if name.endswith(end))
-        return f"{root}/{quote_id(stem)}" if root else stem
+        if root:
+            return f"{root}/{quote_id(stem)}"
+        return stem if stem.isprintable() else quote_id(unquote_id(stem))  # the latter for a stray file
 
     def _is_gone(self, item_id: str) -> bool:
         if self._kind == SOURCE:
@@ -137,11 +139,9 @@ class Listing:
         return row is not None and row.status == GONE
 
     def covers(self, item_id: str) -> bool:
-        """Whether an id that the last iteration did not yield is gone: its folder was listed whole."""
-        return any(
-            place.complete and (not place.root.name or item_id.startswith(f"{place.root.name}/"))
-            for place in self._places
-        )
+        """Whether an id that the last iteration did not yield is gone: all folders it may lie in were listed whole."""
+        homes = [each for each in self._places if not each.root.name or item_id.startswith(f"{each.root.name}/")]
+        return bool(homes) and all(place.complete for place in homes)
 
     def count(self) -> int:
         """Return how many items there are, listing names only."""

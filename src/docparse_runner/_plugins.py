@@ -20,6 +20,10 @@ from docparse_runner.errors import PluginError
 if TYPE_CHECKING:
     from docparse_runner._context import Progress, StageContext
 
+_COMMAND_OPTIONS = frozenset(
+    "as_json blocked config data_root help inputs json quiet set verbose version wait".split()  # noqa: SIM905 - a list of words
+)
+
 
 def _manager(name: str, plugin: object) -> pluggy.PluginManager:
     """Return a plugin manager that holds `plugin` alone, its hooks checked."""
@@ -82,19 +86,26 @@ class StagePlugin:
     def _check_options(self, stage: Stage) -> None:
         try:
             own = {spec.name for spec in specs_of(stage.options)}
-        except TypeError as error:
+        except (TypeError, NameError) as error:  # a NameError: of an annotation that cannot be resolved
             raise PluginError(self.name, str(error)) from error
-        taken = sorted(own & {spec.name for spec in specs_of(StageOptions)})
+        taken = sorted(own & ({spec.name for spec in specs_of(StageOptions)} | _COMMAND_OPTIONS))
         if taken:
-            raise PluginError(self.name, f"option {taken[0]!r} is one of the runner's own; rename it")
+            raise PluginError(self.name, f"option {taken[0]!r} is one of the command line's own; rename it")
 
     def has(self, hook: str) -> bool:
         """Whether the stage implements this hook."""
         return bool(getattr(self._hook, hook).get_hookimpls())
 
     def resolve(self, context: "StageContext") -> Mapping[str, Any]:
-        """Return what ``docparse_resolve`` says, an empty mapping without it."""
-        return self._hook.docparse_resolve(context=context) or {}
+        """Return what ``docparse_resolve`` says, an empty mapping without it.
+
+        Raises:
+            PluginError: it returned something else than a mapping.
+        """
+        answer = self._hook.docparse_resolve(context=context)
+        if answer is not None and not isinstance(answer, Mapping):
+            raise PluginError(self.name, f"docparse_resolve() must return a mapping, not {type(answer).__name__}")
+        return answer or {}
 
     def plan(self, context: "StageContext") -> Iterable[WorkItem] | None:
         """Return the stage's own plan, or None for the default planner."""

@@ -30,12 +30,14 @@ class Job:
         decision: why it runs, and what is known of it.
         queued_at: monotonic seconds at which it was drawn from the plan.
         dispatch: the last one, None before the first.
+        torn: whether a worker died while it put the outputs in place, so that they were removed, older ones too.
     """
 
     item: WorkItem
     decision: Decision
     queued_at: float
     dispatch: Dispatch | None = None
+    torn: bool = False
 
     @property
     def attempts(self) -> int:
@@ -46,7 +48,7 @@ class Job:
     def old_outputs(self) -> dict[str, FileState]:
         """Return the outputs of the last good result, which a failure leaves in place."""
         row = self.decision.row
-        if row is None:
+        if row is None or self.torn:
             return {}
         return row.outputs or (row.last_good.outputs if row.last_good else {})
 
@@ -68,7 +70,7 @@ class Recorder:
     sink: ManifestSink
     hooks: StageHooks
     tally: Tally
-    _pending: list[Callable[[], None]] = attrs.field(factory=list, init=False)
+    _pending: list[tuple[Callable[[], None], Callable[[], None]]] = attrs.field(factory=list, init=False)
     _due: float | None = attrs.field(default=None, init=False)
 
     def skip(self, job: Job) -> None:
@@ -136,11 +138,16 @@ class Recorder:
     def failure(self, job: Job, error: ErrorRecord, result: Result | None, worker: str) -> None:
         """Record a final failure; the last good outputs stay."""
         row, old = job.decision.row, job.old_outputs
-        last_good = row.last_good or LastGood(row.run_id, old) if row and old else None
+        last_good = (row.last_good or LastGood(row.run_id, old)) if row and old else None
         extras = self._extras(job, worker, result) | {"reason": job.decision.reason, "last_good": last_good}
         self.sink.log_failure(*self._whom(job), error, extras)
         restored = error.restored(self.plan.stage_name, job.item.item_id)
-        outcome = attrs.evolve(ItemOutcome.failure(restored), attempts=job.attempts)
+        outcome = attrs.evolve(
+            ItemOutcome.failure(restored),
+            attempts=job.attempts,
+            duration_s=result.duration_s if result else 0.0,
+            peak_rss=result.peak_rss if result else 0,
+        )
         self._after(job, outcome, lambda: self.tally.fail(job.item.item_id, error, kept_old=bool(old)))
 
     def cancelled(self, job: Job) -> None:
@@ -163,7 +170,7 @@ class Recorder:
         }
         self.sink.log_skip(self.plan.stage_name, row.item_id, row.input_path, "the document is gone", extras)
         self.tally.gone += 1
-        self._pending.append(lambda: None)
+        self._pending.append((lambda: None, lambda: None))
 
     def _whom(self, job: Job) -> tuple[str, str, str]:
         first = next((self.context.workspace.relative(path) for path in job.item.inputs.values()), "")
@@ -193,12 +200,7 @@ class Recorder:
 
     def _after(self, job: Job, outcome: ItemOutcome, count: Callable[[], None]) -> None:
         """Count the item and tell hooks once its row is on disk."""
-
-        def tell() -> None:
-            count()
-            self.hooks.after_item(job.item, outcome, self.context)
-
-        self._pending.append(tell)
+        self._pending.append((count, lambda: self.hooks.after_item(job.item, outcome, self.context)))
         if self._due is None:
             self._due = time.monotonic() + FLUSH_S
         if len(self._pending) >= FLUSH_ROWS:
@@ -222,7 +224,9 @@ class Recorder:
         """
         self.sink.flush()
         pending, self._pending, self._due = self._pending, [], None
-        for tell in pending:
+        for count, _tell in pending:
+            count()  # all of them: a hook that raises must not make recorded items vanish from the counts
+        for _count, tell in pending:
             tell()
 
     def lose(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from docparse_runner._workspace import printable
 from docparse_runner.errors import StageError
 
 SCHEMA_VERSION = 1
@@ -67,6 +68,11 @@ class ErrorRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     type: str = ""
     detail: str = ""
     limit: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Make the texts, which may quote an undecodable file name, ones that can be written."""
+        for name in ("message", "detail"):
+            msgspec.structs.force_setattr(self, name, printable(getattr(self, name)))
 
     @classmethod
     def of(cls, error: StageError, kind: str = "") -> "ErrorRecord":

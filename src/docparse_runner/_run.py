@@ -210,6 +210,7 @@ class Run:
     def _draw(self) -> None:
         """Read some items ahead of the workers."""
         for _ in range(_DRAW):
+            self._mind_limit()
             if self._exhausted or self._scheduler.stop_reason or self._scheduler.queued >= self._parts.max_queue:
                 return
             try:
@@ -221,10 +222,13 @@ class Run:
                 self._exhausted = True
                 return
             self._take(item)
-            limit = self._parts.options.limit
-            if limit is not None and self._queued >= limit:
-                self._exhausted = True
-                self._tally.notes.append(f"stopped at --limit {limit}")
+
+    def _mind_limit(self) -> None:
+        """Read no further once as many items run as the user wants."""
+        limit = self._parts.options.limit
+        if limit is not None and self._queued >= limit and not self._exhausted:
+            self._exhausted = True
+            self._tally.notes.append(f"stopped at --limit {limit}")
 
     def _stop_with(self, error: DocparseError) -> None:
         self._error = self._error or error
@@ -333,6 +337,7 @@ class Run:
         job = self._jobs[event.number]
         self._recorder.attempt(job, str(event.category), event.worker)
         if event.torn:
+            job.torn = True
             for path in job.item.outputs.values():
                 path.unlink(missing_ok=True)
         if event.category is Category.CANCELLED:
@@ -396,7 +401,8 @@ class Run:
             self._obeyed = 1
             self._exit_code = self._signal_exit
             self._stop("interrupted", self._signal_exit)
-        elif self._signals > 1 and self._obeyed == 1:
+            self._parts.context.logger.warning("stopping: running items finish; once more to stop them at once")
+        if self._signals > 1 and self._obeyed == 1:
             self._obeyed = 2
             if self._executor:
                 self._executor.kill()

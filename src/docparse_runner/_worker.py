@@ -108,7 +108,7 @@ class ItemRunner:
         if task.fallback and outcome.status is Status.SUCCESS:
             outcome = attrs.evolve(outcome, status=Status.PARTIAL, reason=f"made with fallback {task.fallback!r}")
         for state, path in zip(inputs.values(), task.inputs.values(), strict=True):
-            if not state.same_stat(os.stat(path)):
+            if not os.path.exists(path) or not state.same_stat(os.stat(path)):
                 msg = f"{path} changed while it was read"
                 raise StageError(msg, category=Category.IO)
         return self._commit(task, inputs, outcome)
@@ -207,7 +207,10 @@ class ItemRunner:
         if not self._gate.may_commit(task.number):
             result.status = "failure"
             result.error = ErrorRecord(
-                category=str(Category.TIMEOUT), message="finished after its deadline", type="timeout"
+                category=str(Category.TIMEOUT),
+                message=f"took longer than {task.timeout_s:g} s",
+                type="timeout",
+                limit=task.timeout_s,
             )
             return result
         # The canonical output last: where it is new, all of them are.

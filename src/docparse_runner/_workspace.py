@@ -1,5 +1,6 @@
 """The data root: where artifacts, manifests, staging and locks live, and how an item id becomes a path and back."""
 
+import errno
 import json
 import os
 import re
@@ -30,6 +31,11 @@ def quote_id(path: str) -> str:
 def unquote_id(item_id: str) -> str:
     """Return the path that ``quote_id`` made into this id."""
     return os.fsdecode(unquote_to_bytes(item_id))
+
+
+def printable(text: str) -> str:
+    """Return text that can be written as UTF-8: undecodable bytes of a file name become backslash escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +102,7 @@ class Workspace:
         """Return a path as a row records it: relative to the data root where it lies inside."""
         text = os.fspath(path)
         prefix = f"{self.root}{os.sep}"
-        return text[len(prefix) :].replace(os.sep, "/") if text.startswith(prefix) else text
+        return printable(text[len(prefix) :].replace(os.sep, "/") if text.startswith(prefix) else text)
 
     def absolute(self, recorded: str) -> str:
         """Return the path that ``relative`` recorded."""
@@ -135,7 +141,7 @@ class Workspace:
                 InputRoot(name=each["name"], path=Path(each["path"]), kind=each["kind"], files=tuple(each["files"]))
                 for each in data
             ]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{self._inputs_file()} is damaged ({error}); delete it and name the inputs again"
@@ -179,12 +185,12 @@ class Workspace:
                 raise UsageError(msg)
             mine = roots.get(root.name)
             files = () if mine and not (mine.files and root.files) else (*(mine.files if mine else ()), *root.files)
-            roots[root.name] = attrs.evolve(root, files=files)
+            roots[root.name] = attrs.evolve(root, files=tuple(dict.fromkeys(files)))
         return list(roots.values())
 
     def _input_root(self, argument: str, kind: str) -> InputRoot:
         name, path = _split(argument)
-        if not path.exists():
+        if not os.path.exists(path):
             msg = f"no such file or folder: {path}"
             raise UsageError(msg)
         absolute = Path(os.path.abspath(path))
@@ -193,7 +199,7 @@ class Workspace:
             msg = f"{path} lies in the data root {self.root}; leave out INPUT to use what the data root holds"
             raise UsageError(msg)
         folder, files = (absolute.parent, (absolute.name,)) if not absolute.is_dir() else (absolute, ())
-        name = name or quote_id(folder.name) or "root"
+        name = quote_id(name or folder.name) or "root"
         return InputRoot(name=name, path=folder, kind=kind, files=files)
 
     def _kinds_file(self) -> Path:
@@ -203,7 +209,7 @@ class Workspace:
         """Return kind → ``{"stage": …, "suffix": …}`` for each kind of artifact that was made in this data root."""
         try:
             kinds: dict[str, dict[str, str]] = json.loads(self._kinds_file().read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as error:
             msg = f"{self._kinds_file()} is damaged ({error}); delete it and run the stages again"
@@ -269,7 +275,16 @@ def _walk(top: Path, keep: Callable[[str], bool], failed: Callable[[OSError], No
             continue
         inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
         folders.extend(f"{prefix}{entry.name}/" for entry in reversed(inner))
-        yield from (prefix + entry.name for entry in entries if keep(entry.name) and entry.is_file())
+        yield from (prefix + entry.name for entry in entries if keep(entry.name) and _is_file(entry, failed))
+
+
+def _is_file(entry: os.DirEntry[str], failed: Callable[[OSError], None]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a link that leads to itself is as good as one that leads nowhere
+            failed(error)
+        return False
 
 
 def write_atomically(path: Path, data: bytes) -> None:

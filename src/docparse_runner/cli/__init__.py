@@ -1,9 +1,11 @@
 """The command line. One module a command, imported when it is called; one place turns exceptions into exit codes."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
@@ -18,8 +20,28 @@ _CORE = {
 """Command → help line. The commands live in modules of the same names."""
 
 
+@contextlib.contextmanager
+def _until_the_reader_leaves() -> Iterator[None]:
+    """End quietly when the reader of a pipe has seen enough; click by itself would end with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at exit
+        raise click.exceptions.Exit(0) from None
+
+
 class _Commands(click.Group):
     """The core's commands and those of plugins (entry point group ``docparse.commands``); a core command wins."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line; ``--help`` and ``--version`` print here."""
+        with _until_the_reader_leaves():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command."""
+        with _until_the_reader_leaves():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names without importing a command."""
@@ -34,9 +56,7 @@ class _Commands(click.Group):
         if cmd_name in _CORE:
             command = getattr(importlib.import_module(f"docparse_runner.cli.{cmd_name}"), cmd_name)
         else:
-            from docparse_runner._entry_points import COMMANDS, load_entry  # noqa: PLC0415 - only plugins' commands need it
-
-            command = load_entry(COMMANDS, cmd_name, "command")
+            command = _plugin_command(cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - an entry point of this group is one
         return command
 
@@ -51,17 +71,38 @@ class _Commands(click.Group):
             formatter.write_dl(rows)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _plugin_command(name: str) -> object:
+    """Import a command of a plugin.
+
+    Raises:
+        UsageError: there is none of that name; the message names those that there are and the nearest.
+    """
+    from docparse_runner._entry_points import COMMANDS, listed, load_entry, nearest  # noqa: PLC0415 - for plugins only
+    from docparse_runner.errors import UsageError  # noqa: PLC0415 - as above
+
+    known = [*_CORE, *(entry.name for entry in listed(COMMANDS))]
+    if name not in known:
+        msg = f"no command {name!r}; there are: {', '.join(known)}.{nearest(name, known)}"
+        raise UsageError(msg)
+    return load_entry(COMMANDS, name, "command")
+
+
+_HELP = """Run piles of documents through stages: convert, chunk, embed, index, search.
+
+One bad document costs one document; work that is done is never done twice. Start with:
+
+\b
+    docparse run all ~/papers
+    docparse search "how was the layout model trained?"
+"""
+
+
+@click.group(
+    cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="docparse")
 def docparse() -> None:
-    r"""Run piles of documents through stages: convert, chunk, embed, index, search.
-
-    One bad document costs one document; work that is done is never done twice. Start with:
-
-    \b
-        docparse run all ~/papers
-        docparse search "how was the layout model trained?"
-    """
+    """Do nothing of its own: each command is in a module of ``cli``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,8 +123,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except click.exceptions.Abort:
         code = 130
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough; keep Python from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,6 +9,9 @@ from docparse_runner._wire import Task, WorkerSpec
 from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
 from docparse_runner.executors import Busy, Event, Finished, Returned, Setup
 
+_NAP_S = 0.1
+"""A sleep goes on after a signal's handler: a Ctrl-C while only retries wait is seen this late."""
+
 
 class _OpenGate:
     """Nobody supervises: nothing is ever late."""
@@ -69,7 +72,7 @@ class InlineExecutor:
     def wait(self, timeout: float | None) -> list[Event]:
         """Run the task that was submitted."""
         if not self._tasks:
-            time.sleep(timeout or 0.0)
+            time.sleep(min(timeout or 0.0, _NAP_S))
             return []
         task = self._tasks.popleft()
         if self._gate.stop:

@@ -215,16 +215,15 @@ class ProcessExecutor:
 
     def _next_deadline(self) -> float | None:
         now = time.monotonic()
-        ends = [end - now for worker in self._workers if (end := self._deadline(worker)) is not None]
+        ends = [end - now for worker in self._workers if (end := self._deadline(worker, *worker.on())) is not None]
         return max(0.0, min(ends)) if ends else None
 
-    def _deadline(self, worker: Supervised) -> float | None:
-        """Return the monotonic time at which something has to be done about the worker."""
+    def _deadline(self, worker: Supervised, task: Task | None, since: float, phase: Phase) -> float | None:
+        """Return the monotonic time at which something has to be done about a worker that is on this."""
         if worker.doomed:
             return worker.doomed[0]
         if not worker.queue:
             return None
-        task, since, phase = worker.on()
         if task is None:
             return None if worker.answered else worker.born + self._setup.setup_timeout_s
         limit = task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)
@@ -233,17 +232,17 @@ class ProcessExecutor:
     def _expire(self) -> None:
         now = time.monotonic()
         for worker in self._workers:
-            end = self._deadline(worker)
+            state = worker.on()
+            end = self._deadline(worker, *state)
             if end is None or end > now:
                 continue
-            task, _since, phase = worker.on()
+            task = state[0]
             if worker.doomed or task is None:
                 worker.kill()
                 continue
             self._slots.expire(worker.slot, task.number)
-            if phase is Phase.RUN and worker.on()[2] is Phase.COMMIT:
-                continue  # it came to its commit in this very moment; the flag decides
-            worker.terminate(task.number)
+            if worker.on() == state:  # else it went on to its commit in this very moment, and the flag decides
+                worker.terminate(task.number)
 
     def _died(self, worker: Supervised) -> None:
         """Charge the death to the item that ran, give back the others, start another worker."""
@@ -261,7 +260,7 @@ class ProcessExecutor:
         if task is not None and self._is_guilty(worker, task):
             rest.remove(task)
             self._events.append(self._charge(task, death))
-        elif rest and task is None and not worker.answered:
+        elif rest and task is None and not worker.answered and not self._killing:
             self._events.append(setup_failed(rest.pop(0).number, death, "starting", self._setup.setup_timeout_s))
         # Items up to the one that ran had ended, their results lost: any of them may be the killer.
         suspects = rest.index(task) + 1 if task in rest else 0
@@ -282,7 +281,9 @@ class ProcessExecutor:
 
     def _is_guilty(self, worker: Supervised, task: Task) -> bool:
         """Whether the death is this item's for certain: killed for it, alone, or nothing unsent before it."""
-        return self._killing or worker.doomed is not None or worker.alone or worker.queue[0] is task
+        if worker.doomed and not self._killing:
+            return worker.doomed[1] == task.number  # it may have ended in the grace, and the next one have begun
+        return self._killing or worker.alone or worker.queue[0] is task
 
     def _limit(self, task: Task, phase: Phase) -> float:
         return task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)

@@ -74,7 +74,7 @@ class _Thread:
 
     def enter(self, phase: Phase, number: int) -> None:  # noqa: ARG002 - one item at a time
         """Start the clock of a phase."""
-        self.phase, self.since = phase, time.monotonic()
+        self.since, self.phase = time.monotonic(), phase  # in this order: a new phase never shows an old start
 
     def may_commit(self, number: int) -> bool:  # noqa: ARG002 - one item at a time
         """Enter the commit phase unless the item was abandoned."""

@@ -29,7 +29,7 @@ class LogWatcher:
     @hookimpl
     def docparse_after_item(self, item: WorkItem, outcome: ItemOutcome, context: StageContext) -> None:
         """Write one line for an item that was run."""
-        if outcome.attempts and not (outcome.status is Status.SKIP and not outcome.duration_s):
+        if outcome.status is not Status.SKIP or outcome.duration_s:
             error = outcome.error
             self._write(
                 context,

@@ -1,7 +1,6 @@
 """Progress on stderr: a bar on a terminal, one line per interval elsewhere."""
 
 import sys
-import time
 
 import click
 
@@ -37,12 +36,10 @@ class ProgressWatcher:
 
     def __init__(self) -> None:
         self._bar: _Bar | None = None
-        self._next_line = 0.0
 
     @hookimpl
     def docparse_before_stage(self, context: StageContext) -> None:
         """Begin a bar on a terminal."""
-        self._next_line = time.monotonic() + context.runner.diagnostics_interval_s
         if sys.stderr.isatty():
             self._bar = _Bar(context.stage.name, context.plan.total_items if context.plan else None)
 
@@ -51,8 +48,7 @@ class ProgressWatcher:
         """Move the bar, or print a line when the interval has passed."""
         if self._bar is not None:
             self._bar.show(progress)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + context.runner.diagnostics_interval_s
+        else:
             failed = f", {progress.failed} failed" if progress.failed else ""
             line = f"{context.stage.name}: {_of_total(progress)}, {_rate(progress)}{failed}{_eta(progress)}"
             click.echo(line, err=True)
@@ -85,12 +81,14 @@ class _Bar:
 
     def show(self, progress: Progress) -> None:
         """Draw the state of the run."""
+        from rich.markup import escape  # noqa: PLC0415 - rich is needed on a terminal only
+
         if not self._started:
             self._rich.start()
             self._started = True
         failed = f" [red]{progress.failed} failed[/red]" if progress.failed else ""
         on = "  ".join(f"{each.item_id.rpartition('/')[2]} {each.seconds:.0f}s" for each in progress.running[:_SHOWN])
-        text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {on}".replace("[", "[")
+        text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {escape(on)}"
         self._rich.update(self._task, completed=progress.done, total=progress.total, text=text)
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class _Row:
         numbers = self.strip.section
         first, last = numbers[start], numbers[end - 1]
         path = self.sections[first].path
-        common = min((_common(path, section.path) for section in self.sections[first : last + 1]), default=0)
+        common = min((common_depth(path, section.path) for section in self.sections[first : last + 1]), default=0)
         return max(common, len(path) - self.strip.heads[start])
 
 
@@ -87,19 +87,7 @@ def _header_cost(section: Measured, unit: Unit) -> int:
     return section.headers[header] if header is not None else 0
 
 
-def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+def common_depth(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     """Return how many headings two paths share, from the outermost."""
     same = (left == right for left, right in zip(one, other, strict=False))
     return sum(accumulate(same, min))
-
-
-def may_share(sections: Sequence[Measured]) -> bool:
-    """Say whether a chunk that begins with these sections keeps every heading, above its text or in it.
-
-    Only the first section's can be lost: those of the others are in the text, or above it too.
-
-    Args:
-        sections: consecutive, from the beginning of the first.
-    """
-    path = sections[0].path
-    return min(_common(path, section.path) for section in sections) >= len(path) - sections[0].heads

@@ -12,6 +12,9 @@ import attrs
 
 Range = tuple[int, int]
 
+_LONGEST_LEAD = 5
+"""Units that may introduce what follows (headings, a sentence, a caption, a table's header); a longer run is a list."""
+
 
 @attrs.frozen(kw_only=True)
 class Strip:
@@ -82,7 +85,7 @@ def _best_cut(strip: Strip, start: int, end: int, floor: int) -> int:
     """Return where to end a range that could go up to `end`.
 
     At the end of a paragraph when the range is at least half full then, else where it is full; never right after what
-    introduces the following, unless it would then be less than half full.
+    introduces the following.
 
     Args:
         strip: the units.
@@ -99,9 +102,9 @@ def _best_cut(strip: Strip, start: int, end: int, floor: int) -> int:
         cut = next(cuts, start)
         best = cut if strip.sums[cut] >= half and cut > start else end
     kept = best
-    while kept - 1 > max(start, floor) and strip.leads[kept - 1]:
+    while kept - 1 > max(start, floor, best - _LONGEST_LEAD) and strip.leads[kept - 1]:
         kept -= 1
-    return best if strip.leads[kept - 1] or strip.sums[kept] < half else kept
+    return best if strip.leads[kept - 1] else kept
 
 
 def _stepped_back(strip: Strip, previous: int, end: int, budget: int, overlap: int) -> int:

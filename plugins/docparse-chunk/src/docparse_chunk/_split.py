@@ -85,7 +85,12 @@ def exploded(unit: Unit, room: int, cost: Cost) -> list[tuple[Unit, int]]:
 
 
 def _levels(unit: Unit, room: int, cost: Cost, levels: Sequence[Callable[[str], Spans]]) -> Iterator[tuple[Unit, int]]:
-    pieces = unit.cut(levels[0](unit.text))
+    spans = levels[0](unit.text)
+    if len(spans) == 1 and len(levels) > 1:
+        # Nothing was gained: do not count it again.
+        yield from _levels(unit, room, cost, levels[1:])
+        return
+    pieces = unit.cut(spans)
     for piece, tokens in zip(pieces, cost(pieces), strict=True):
         if tokens > room and len(levels) > 1:
             yield from _levels(piece, room, cost, levels[1:])

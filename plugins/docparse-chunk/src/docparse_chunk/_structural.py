@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from docparse_chunk._compose import composed, may_share
+import attrs
+
+from docparse_chunk._compose import common_depth, composed
 from docparse_chunk._measure import Measured, measured
 from docparse_chunk._tokens import TokenCounter
 from docparse_chunk._units import Chunk, Document, Limits
@@ -26,28 +28,43 @@ def structural(document: Document, counter: TokenCounter, limits: Limits) -> Ite
         yield from composed(group, limits)
 
 
+@attrs.define
+class _Group:
+    """Consecutive sections that share chunks.
+
+    Attributes:
+        sections: at least one.
+        size: tokens of their text, with the headings that stand in it.
+        common: how many headings they share, from the outermost.
+    """
+
+    sections: list[Measured]
+    size: int
+    common: int
+
+    def joins(self, section: Measured, limits: Limits) -> bool:
+        """Say whether the section is taken into the group; if so, it is."""
+        first = self.sections[0]
+        common = min(self.common, common_depth(first.path, section.path))
+        size = self.size + sum(section.costs)
+        is_needed = min(self.size, section.size) < limits.min_tokens
+        # Only headings of the first section could be lost: those of the others stand in the text, or above it too.
+        keeps_headings = common >= len(first.path) - first.heads
+        fits = first.context + size <= limits.max_tokens
+        must_be_cut = self.size < limits.min_tokens and section.context + section.size > limits.max_tokens
+        if not (is_needed and keeps_headings and (fits or must_be_cut)):
+            return False
+        self.sections.append(section)
+        self.size, self.common = size, common
+        return True
+
+
 def _groups(sections: list[Measured], limits: Limits) -> Iterator[list[Measured]]:
-    group: list[Measured] = []
+    group: _Group | None = None
     for section in sections:
-        if group and _joins(group, section, limits):
-            group.append(section)
-        else:
-            if group:
-                yield group
-            group = [section]
-    if group:
-        yield group
-
-
-def _joins(group: list[Measured], section: Measured, limits: Limits) -> bool:
-    size = _size(group)
-    if min(size, section.size) >= limits.min_tokens or not may_share([*group, section]):
-        return False
-    together = group[0].context + _size([*group, section])
-    must_be_cut = section.context + section.size > limits.max_tokens
-    return together <= limits.max_tokens or (size < limits.min_tokens and must_be_cut)
-
-
-def _size(group: list[Measured]) -> int:
-    """Return the tokens of the sections' text, with the headings that stand in it when they share a chunk."""
-    return group[0].size + sum(sum(section.costs) for section in group[1:])
+        if group is None or not group.joins(section, limits):
+            if group is not None:
+                yield group.sections
+            group = _Group([section], section.size, len(section.path))
+    if group is not None:
+        yield group.sections

@@ -18,6 +18,9 @@ from docparse_chunk._units import Document, unique
 
 _LEFT_OUT = frozenset({"page_header", "page_footer", "marker"})
 
+_DEEPEST = 100
+"""docling's last level of headings."""
+
 
 def read(document: Docling, layers: Iterable[str] = ("body",)) -> Document:
     """Return the document's text in reading order.
@@ -123,7 +126,7 @@ class _Walk:
         parts, children = self._parts(item)
         text = " ".join("".join(before + text for before, text, _ in parts).split())
         if text:
-            self._build.heading(item, text, 0 if item.label == "title" else item.level)
+            self._build.heading(item, text, 0 if item.label == "title" else min(item.level, _DEEPEST))
         self._push(children, visit.depth)
 
     def _list(self, visit: _Visit, item: Item) -> None:

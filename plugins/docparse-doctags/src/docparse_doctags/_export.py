@@ -4,9 +4,9 @@ from pathlib import Path
 
 from docling_core.types.doc import DoclingDocument
 
-_EXPORT_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+_EXPORT_ERRORS = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What docling-core's DocTags serializer raises on documents that are fine: ``TypeError`` on a captioned code item,
-``ValueError`` on labels and picture classes that have no token."""
+``RuntimeError`` and ``ValueError`` on labels and picture classes that have no token."""
 
 
 def write_json(document: DoclingDocument, path: Path) -> None:

@@ -18,6 +18,14 @@ _SHOWN = 3
 """How many problems of one document a message lists."""
 
 
+_EXPECTED = {
+    InputFormat.JSON_DOCLING: "a DoclingDocument",
+    InputFormat.VTT: "WebVTT: it does not begin with WEBVTT",
+    InputFormat.XML_JATS: "a JATS article: it has no DOCTYPE of a JATS archive or journal",
+}
+"""What docling requires of formats for which its own message says nothing."""
+
+
 def listed(problems: Sequence[str]) -> str:
     """Return the first few problems as one sentence, and how many more there are."""
     more = len(problems) - _SHOWN
@@ -29,6 +37,8 @@ def unreadable(given: InputDocument) -> StageError:
     if given.format is InputFormat.PDF and given.page_count == 0:
         message = "the PDF cannot be opened: it is truncated or damaged"
         return refusal(message, detail=_trace(get_input_rejection_cause(given)))
+    if given.format in _EXPECTED:
+        return refusal(f"the file is not {_EXPECTED[given.format]}", detail=_trace(get_input_rejection_cause(given)))
     cause = get_input_rejection_cause(given)
     origin = cause.__cause__ if cause else None
     [problem] = build_invalid_input_errors(given)

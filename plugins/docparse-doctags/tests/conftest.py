@@ -1,0 +1,265 @@
+"""Documents made on the spot, one of every kind, and the stage's worker to convert them."""
+
+import io
+import json
+import zipfile
+from email.message import EmailMessage
+from pathlib import Path
+from types import SimpleNamespace
+
+import attrs
+import docx
+import odfdo
+import openpyxl
+import pptx
+import pytest
+from docling_core.types.doc.document import DoclingDocument
+from reportlab.pdfgen.canvas import Canvas
+
+import docparse_doctags
+from docparse_doctags._options import Options
+from docparse_runner import ItemOutcome, StageContext, WorkItem
+
+HEADING = "Tides of the harbour"
+SENTENCE = "The harbour gauge has recorded the tide every hour since 1911."
+
+
+def _pdf(path, *, pages=1, text=True, encrypt=None, size=10):
+    canvas = Canvas(str(path), encrypt=encrypt, invariant=True)
+    for number in range(1, pages + 1):
+        canvas.rect(72, 72, 100, 50)
+        if text:
+            canvas.setFont("Helvetica-Bold", 18)
+            canvas.drawString(72, 760, f"{HEADING} {number}")
+            canvas.setFont("Helvetica", size)
+            canvas.drawString(72, 730, SENTENCE)
+            canvas.drawString(72, 718, f"This is page {number} of the record.")
+        canvas.showPage()
+    canvas.save()
+
+
+def _docx(path):
+    document = docx.Document()
+    document.add_heading(HEADING, 1)
+    document.add_paragraph(SENTENCE)
+    document.save(path)
+
+
+def _pptx(path, *, slides=1):
+    deck = pptx.Presentation()
+    for number in range(1, slides + 1):
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = f"{HEADING} {number}"
+        slide.placeholders[1].text = SENTENCE
+    deck.save(path)
+
+
+def _xlsx(path, *, sheets=1):
+    book = openpyxl.Workbook()
+    for number in range(sheets):
+        sheet = book.active if number == 0 else book.create_sheet(f"sheet {number}")
+        sheet.append([HEADING, "metres"])
+        sheet.append([SENTENCE, 4.2])
+    book.save(path)
+
+
+def _opendocument(kind, fill):
+    def make(path):
+        document = odfdo.Document(kind)
+        document.body.clear()
+        fill(document.body)
+        document.save(path)
+
+    return make
+
+
+def _fill_text(body):
+    body.append(odfdo.Header(1, HEADING))
+    body.append(odfdo.Paragraph(SENTENCE))
+
+
+def _fill_sheet(body):
+    table = odfdo.Table("tides")
+    table.set_values([[HEADING, "metres"], [SENTENCE, 4.2]])
+    body.append(table)
+
+
+def _fill_slides(body):
+    page = odfdo.DrawPage("page1", name=HEADING)
+    page.append(odfdo.Frame.text_frame(SENTENCE))
+    body.append(page)
+
+
+def _epub(path):
+    container = """<?xml version="1.0"?><container version="1.0"
+        xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
+        <rootfiles><rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles>
+        </container>"""
+    package = """<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" version="3.0"><metadata/>
+        <manifest><item id="one" href="one.xhtml" media-type="application/xhtml+xml"/></manifest>
+        <spine><itemref idref="one"/></spine></package>"""
+    chapter = f"""<html xmlns="http://www.w3.org/1999/xhtml"><body><h1>{HEADING}</h1><p>{SENTENCE}</p></body></html>"""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/epub+zip")
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("book.opf", package)
+        archive.writestr("one.xhtml", chapter)
+
+
+def _email(path):
+    message = EmailMessage()
+    message["Subject"] = HEADING
+    message["From"] = "gauge@harbour.example"
+    message.set_content(SENTENCE)
+    path.write_bytes(bytes(message))
+
+
+def _docling_json(path):
+    document = DoclingDocument(name="tides")
+    document.add_heading(HEADING)
+    document.add_text(label="text", text=SENTENCE)
+    path.write_text(document.model_dump_json())
+
+
+def _text(template):
+    return lambda path: path.write_text(template.format(heading=HEADING, sentence=SENTENCE))
+
+
+_ASCIIDOC = _text("= {heading}\n\n{sentence}\n")
+_HTML = _text("<!doctype html><html><body><h1>{heading}</h1><p>{sentence}</p></body></html>")
+_LATEX = _text(
+    "\\documentclass{{article}}\\begin{{document}}\\section{{{heading}}}{sentence} \\input{{secret}}\\end{{document}}"
+)
+_MARKDOWN = _text("# {heading}\n\n{sentence}\n")
+_MHTML = _text(
+    'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="b"; type="text/html"\n\n--b\n'
+    "Content-Type: text/html\n\n<html><body><h1>{heading}</h1><p>{sentence}</p></body></html>\n--b--\n"
+)
+MAKERS = {
+    ".adoc": _ASCIIDOC,
+    ".asc": _ASCIIDOC,
+    ".asciidoc": _ASCIIDOC,
+    ".csv": _text("{heading},metres\n{sentence},4.2\n"),
+    ".docling.json": _docling_json,
+    ".docx": _docx,
+    ".eml": _email,
+    ".epub": _epub,
+    ".htm": _HTML,
+    ".html": _HTML,
+    ".latex": _LATEX,
+    ".markdown": _MARKDOWN,
+    ".md": _MARKDOWN,
+    ".mht": _MHTML,
+    ".mhtml": _MHTML,
+    ".nxml": _text(
+        '<?xml version="1.0"?><!DOCTYPE article PUBLIC "-//NLM//DTD JATS v1.2//EN" "JATS-archivearticle1.dtd"><article>'
+        "<front><article-meta><title-group><article-title>{heading}</article-title></title-group></article-meta></front>"
+        "<body><sec><title>Record</title><p>{sentence}</p></sec></body></article>"
+    ),
+    ".odp": _opendocument("presentation", _fill_slides),
+    ".ods": _opendocument("spreadsheet", _fill_sheet),
+    ".odt": _opendocument("text", _fill_text),
+    ".pdf": _pdf,
+    ".pptx": _pptx,
+    ".tex": _LATEX,
+    ".vtt": _text("WEBVTT\n\n00:00.000 --> 00:09.000\n{heading}. {sentence}\n"),
+    ".xhtml": _text(
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'
+        "<body><h1>{heading}</h1><p>{sentence}</p></body></html>"
+    ),
+    ".xlsm": _xlsx,
+    ".xlsx": _xlsx,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What one document became: the outcome and the bytes of both outputs, None for one that is not there."""
+
+    outcome: ItemOutcome
+    json: bytes
+    doctags: bytes | None
+
+    @property
+    def document(self):
+        return json.loads(self.json)
+
+    @property
+    def texts(self):
+        return [item["text"] for item in self.document["texts"]]
+
+    @property
+    def labels(self):
+        return {item["text"]: item["label"] for item in self.document["texts"]}
+
+
+def _open(folder, **options):
+    workspace = SimpleNamespace(root=folder, cache=folder / ".cache")
+    context = StageContext(
+        stage=docparse_doctags.docparse_stage(), options=Options(**options), workspace=workspace, resolved={}
+    )
+    return docparse_doctags.docparse_worker(context)
+
+
+@pytest.fixture(scope="session")
+def default_worker(tmp_path_factory):
+    return _open(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture
+def convert(default_worker, tmp_path):
+    """Convert one file with a worker of the default options, or of others."""
+
+    def run(path: Path, **options) -> Result:
+        worker = _open(tmp_path, **options) if options else default_worker
+        outputs = {"docling": tmp_path / "out.docling.json", "doctags": tmp_path / "out.doctags"}
+        outcome = worker(WorkItem(item_id=f"docs/{path.name}", inputs={"source": path}, outputs=outputs))
+        doctags = outputs["doctags"]
+        return Result(
+            outcome=outcome,
+            json=outputs["docling"].read_bytes(),
+            doctags=doctags.read_bytes() if doctags.exists() else None,
+        )
+
+    return run
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write one small document of the kind that a file name ending says, and return its path."""
+
+    def write(name: str, **details) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ending = max((known for known in MAKERS if name.endswith(known)), key=len)
+        MAKERS[ending](path, **details)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def archive():
+    """Return a copy of a zip archive, as bytes, with some members replaced or added."""
+
+    def rewritten(path: Path, **members: bytes) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
+            for name in old.namelist():
+                if name not in members:
+                    new.writestr(name, old.read(name))
+            for name, data in members.items():
+                new.writestr(name, data)
+        return buffer.getvalue()
+
+    return rewritten
+
+
+@pytest.fixture
+def heading():
+    return HEADING
+
+
+@pytest.fixture
+def sentence():
+    return SENTENCE

@@ -1,0 +1,142 @@
+"""The stage as the runner sees it."""
+
+import subprocess
+import sys
+
+import attrs
+import pytest
+from docling.backend.xml.jats_backend import JatsDocumentBackend
+from docling_core.types.doc.document import DoclingDocument
+
+import docparse_doctags
+from docparse_doctags._formats import PATTERNS
+from docparse_doctags._options import Options, page_range
+from docparse_runner import Stage, StageError
+
+HEAVY = ("docling", "docling_core", "torch", "transformers", "pypdfium2", "numpy", "pandas", "pydantic")
+
+
+def _loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*(name for name in {HEAVY} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_the_stage_reads_source_files_and_makes_json_first():
+    stage = docparse_doctags.docparse_stage()
+
+    assert isinstance(stage, Stage)
+    assert list(stage.consumes) == ["source"]
+    assert [*stage.outputs(Options())] == ["docling", "doctags"]
+    assert stage.patterns == PATTERNS
+    assert "*.pdf" in stage.patterns
+
+
+def test_importing_the_stage_or_its_worker_module_loads_nothing_heavy():
+    assert _loaded_after("import docparse_doctags, docparse_doctags._worker") == set()
+
+
+def test_a_worker_loads_docling_but_not_torch():
+    code = """
+from types import SimpleNamespace
+import docparse_doctags
+docparse_doctags.docparse_worker(SimpleNamespace(options=docparse_doctags.Options()))"""
+
+    loaded = _loaded_after(code)
+
+    assert "docling" in loaded
+    assert not loaded & {"torch", "transformers"}
+
+
+def test_the_engine_is_part_of_what_the_results_depend_on():
+    assert docparse_doctags.docparse_resolve(None) == {"engine": "native"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("3", (3, 3)), ("1-20", (1, 20)), ("5-", (5, sys.maxsize)), (None, (1, sys.maxsize)), (" 2-2 ", (2, 2))],
+)
+def test_page_ranges_are_read(text, expected):
+    assert page_range(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "4-2", "-3", "a", "1,2", ""])
+def test_a_bad_page_range_is_refused_when_the_options_are_built(text):
+    with pytest.raises(ValueError, match="pages must"):
+        Options(pages=text)
+
+
+def test_limits_do_not_redo_work_and_page_ranges_do():
+    fields = {field.name: field.metadata["docparse"].affects_output for field in attrs.fields(Options)}
+
+    assert fields == {"pages": True, "max_pages": False, "max_file_mb": False, "max_unpacked_mb": False}
+
+
+@pytest.mark.parametrize(("name", "details"), [("tides.pdf", {"pages": 4}), ("tides.pptx", {"slides": 4})])
+def test_only_the_pages_asked_for_are_converted_and_keep_their_numbers(name, details, convert, make, heading):
+    result = convert(make(name, **details), pages="2-3")
+
+    pages = {item["text"]: item["prov"][0]["page_no"] for item in result.document["texts"]}
+    assert {heading: number for heading, number in pages.items() if "Tides" in heading} == {
+        f"{heading} 2": 2,
+        f"{heading} 3": 3,
+    }
+
+
+def test_pages_beyond_the_end_are_an_input_error(convert, make):
+    with pytest.raises(StageError, match="the PDF has 2 pages and --pages begins at 5"):
+        convert(make("tides.pdf", pages=2), pages="5-9")
+
+
+def test_every_text_of_a_pdf_has_its_page_and_box(convert, make):
+    result = convert(make("tides.pdf", pages=3))
+
+    for item in result.document["texts"]:
+        [place] = item["prov"]
+        assert place["page_no"] in {1, 2, 3}
+        assert place["bbox"]["t"] > place["bbox"]["b"]
+    assert result.outcome.metrics["pages"] == 3
+    assert result.outcome.metrics["engine"] == "native"
+
+
+@pytest.mark.parametrize("name", ["tides.pdf", "tides.docx", "tides.html", "tides.tex"])
+def test_the_same_document_gives_the_same_bytes_wherever_it_lies(name, convert, make, tmp_path, monkeypatch):
+    first = convert(make(f"one/{name}"))
+    (tmp_path / "two" / "deeper").mkdir(parents=True)
+    copy = (tmp_path / "one" / name).rename(tmp_path / "two" / "deeper" / name)
+    monkeypatch.chdir(copy.parent)
+
+    second = convert(copy)
+
+    assert (first.json, first.doctags) == (second.json, second.doctags)
+
+
+@pytest.mark.parametrize("trouble", ["a captioned listing", "a marker"])
+def test_a_document_whose_doctags_cannot_be_written_is_kept_as_partial(trouble, convert, tmp_path):
+    document = DoclingDocument(name="listing")
+    if trouble == "a marker":
+        document.add_text(label="marker", text="1.")
+    else:
+        document.add_code(text="print(1)", caption=document.add_text(label="caption", text="Listing 1"))
+    path = tmp_path / "listing.docling.json"
+    path.write_text(document.model_dump_json())
+
+    result = convert(path)
+
+    assert str(result.outcome.status) == "partial"
+    assert result.outcome.reason.startswith("no DocTags: ")
+    assert result.doctags is None
+    assert len(result.texts) == len(document.texts)
+
+
+def test_what_docling_only_logs_makes_the_document_partial(convert, make, monkeypatch):
+    def stumble(*_arguments):
+        msg = "no such section"
+        raise KeyError(msg)
+
+    monkeypatch.setattr(JatsDocumentBackend, "_walk_linear", stumble)
+
+    result = convert(make("tides.nxml"))
+
+    assert str(result.outcome.status) == "partial"
+    assert result.outcome.reason == "KeyError: 'no such section'"
