@@ -86,6 +86,21 @@ class Settings:
                 msg = f"{self.path}: unknown key {where}{key}; known: {', '.join(known)}.{nearest(key, known)}"
                 raise UsageError(msg)
 
+    def _refuse_misspelt(self, shared: list[str]) -> None:
+        """Refuse what looks like one of these shared options; anything else may be meant for another stage."""
+        start = "DOCPARSE_SHARED__"
+        given = {f"{self.path}: unknown key shared.{key}": key for key in self._table("shared")}
+        given |= {
+            f"unknown variable {variable}": variable.removeprefix(start).lower()
+            for variable in self.environment
+            if variable.startswith(start)
+        }
+        for what, key in given.items():
+            close = nearest(key, shared)
+            if key not in shared and close:
+                msg = f"{what}.{close}"
+                raise UsageError(msg)
+
     def _table(self, *keys: str) -> Mapping[str, Any]:
         table: Any = self.file
         for key in keys:
@@ -141,6 +156,7 @@ class Settings:
             if key in shared:
                 msg = f"{self.path}: {key} is shared between stages; set it in [shared], not in [stage.{name}]"
                 raise UsageError(msg)
+        self._refuse_misspelt(shared)
         self._refuse_unknown(table, [*own, "runner"], f"stage.{name}.")
         self._refuse_unknown(self._table("stage", name, "runner"), _names(StageOptions), f"stage.{name}.runner.")
         for prefix, known in ((name.upper(), own), ("RUNNER", _names(StageOptions))):

@@ -7,7 +7,7 @@ at most the last line; the next append fences it off with a newline (measured: 6
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,10 +72,15 @@ class JsonlSink:
         self._attempts: list[bytes] = []
 
     def log_config(self, stage: str, snapshot: Mapping[str, Any]) -> None:
-        """Write the stage's part of ``runs/<run id>/config.json``."""
+        """Write the stage's part of ``runs/<run id>/config.json``.
+
+        Raises:
+            ManifestError: it cannot be written.
+        """
         path = self._workspace.runs / self._run_id / "config.json"
         known = json.loads(path.read_bytes()) if path.exists() else {}
-        write_atomically(path, json.dumps(known | {stage: snapshot}, indent=1, default=str).encode())
+        with _telling(path):
+            write_atomically(path, json.dumps(known | {stage: snapshot}, indent=1, default=str).encode())
 
     def log_success(
         self,
@@ -132,7 +137,7 @@ class JsonlSink:
             append_lines(self._path, self._lines)
             self._lines = []
         if self._attempts:
-            with self._attempts_path.open("ab") as file:
+            with _telling(self._attempts_path), self._attempts_path.open("ab") as file:
                 file.write(b"\n".join(self._attempts) + b"\n")
             self._attempts = []
 
@@ -149,9 +154,15 @@ def append_lines(path: Path, lines: Iterable[bytes]) -> None:
         ManifestError: the file could not be written; it was cut back to what it was.
     """
     data = b"".join(line + b"\n" for line in lines)
+    with _telling(path), filelock.FileLock(f"{path}.lock"):
+        _append(path, data)
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that stops the run."""
     try:
-        with filelock.FileLock(f"{path}.lock"):
-            _append(path, data)
+        yield
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror or error}; what was recorded so far is safe, run again"
         raise ManifestError(msg) from error

@@ -180,7 +180,7 @@ def specs_of(cls: type[Any] | None) -> list[OptionSpec]:
         if meta is None:
             msg = f"{where} must be made with docparse_runner.option()"
             raise TypeError(msg)
-        kind, multiple = _scalar(hints[field.name], where)
+        kind, multiple = _scalar(hints.get(field.name), where)
         found.append(
             OptionSpec(
                 name=field.name,
@@ -240,7 +240,7 @@ def build(cls: type[Any], values: Mapping[str, Any], owner: str) -> Any:
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        text = str(error.args[0]) if error.args else str(error)
+        text = str(error.args[0]) if error.args else type(error).__name__
         for spec in specs_of(cls):
             if spec.secret and values.get(spec.name):
                 text = text.replace(str(values[spec.name]), "***")

@@ -178,16 +178,10 @@ class _Lazy:
         return self.start()
 
 
-def default_plan(
-    stage: Stage,
-    workspace: Workspace,
-    roots: Sequence[InputRoot],
-    upstreams: Mapping[str, Upstream],
-    *,
-    options: object,
-    cfg_hash: str,
-) -> StagePlan:
-    """Return the plan of a stage without a planner of its own.
+def listed_items(
+    stage: Stage, workspace: Workspace, roots: Sequence[InputRoot], upstreams: Mapping[str, Upstream]
+) -> tuple[Listing, int]:
+    """Return the listing of what a stage consumes, and how many items there are now.
 
     Raises:
         UsageError: there is nothing that the stage could take; the message says what it looked for and where.
@@ -196,6 +190,11 @@ def default_plan(
     total = listing.count()
     if not total and not (upstreams and any(upstream.rows for upstream in upstreams.values())):
         raise UsageError(_nothing(stage, workspace, roots, upstreams, listing.problems))
+    return listing, total
+
+
+def default_plan(stage: Stage, listing: Listing, total: int, *, options: object, cfg_hash: str) -> StagePlan:
+    """Return the plan of a stage without a planner of its own."""
     suffixes = {kind: output.suffix for kind, output in stage.outputs(options).items()}
     return StagePlan(
         stage_name=stage.name,

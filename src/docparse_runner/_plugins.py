@@ -20,9 +20,7 @@ from docparse_runner.errors import PluginError
 if TYPE_CHECKING:
     from docparse_runner._context import Progress, StageContext
 
-_COMMAND_OPTIONS = frozenset(
-    "as_json blocked config data_root help inputs json quiet set verbose version wait".split()  # noqa: SIM905 - a list of words
-)
+_COMMAND_OPTIONS = {"as_json", "blocked", "config", "data_root", "help", "inputs", "json", "quiet", "verbose", "wait"}
 
 
 def _manager(name: str, plugin: object) -> pluggy.PluginManager:
@@ -107,9 +105,15 @@ class StagePlugin:
             raise PluginError(self.name, f"docparse_resolve() must return a mapping, not {type(answer).__name__}")
         return answer or {}
 
-    def plan(self, context: "StageContext") -> Iterable[WorkItem] | None:
-        """Return the stage's own plan, or None for the default planner."""
+    def plan(self, context: "StageContext") -> Iterable[WorkItem]:
+        """Return the stage's own plan; to be asked only when it has one.
+
+        Raises:
+            PluginError: it returned nothing.
+        """
         items: Iterable[WorkItem] | None = self._hook.docparse_plan(context=context)
+        if items is None:
+            raise PluginError(self.name, "docparse_plan() must return an iterable of WorkItem, not None")
         return items
 
     def worker(self, context: "StageContext") -> Any:

@@ -70,7 +70,7 @@ class Recorder:
     sink: ManifestSink
     hooks: StageHooks
     tally: Tally
-    _pending: list[tuple[Callable[[], None], Callable[[], None]]] = attrs.field(factory=list, init=False)
+    _pending: list[tuple[Callable[[], None], Callable[[], object]]] = attrs.field(factory=list, init=False)
     _due: float | None = attrs.field(default=None, init=False)
 
     def skip(self, job: Job) -> None:
@@ -85,8 +85,7 @@ class Recorder:
 
     def result(self, job: Job, result: Result, worker: str) -> None:
         """Record a result: success, partial or skip."""
-        decision = job.decision
-        why = decision.reason if decision.action is Action.RUN else decision.reason_after_check(result.inputs)
+        why = _why(job, result)
         extras = self._extras(job, worker, result) | {"metrics": result.metrics}
         status = Status(result.status)
         if status is Status.SKIP:
@@ -139,7 +138,7 @@ class Recorder:
         """Record a final failure; the last good outputs stay."""
         row, old = job.decision.row, job.old_outputs
         last_good = (row.last_good or LastGood(row.run_id, old)) if row and old else None
-        extras = self._extras(job, worker, result) | {"reason": job.decision.reason, "last_good": last_good}
+        extras = self._extras(job, worker, result) | {"reason": _why(job, result), "last_good": last_good}
         self.sink.log_failure(*self._whom(job), error, extras)
         restored = error.restored(self.plan.stage_name, job.item.item_id)
         outcome = attrs.evolve(
@@ -233,6 +232,13 @@ class Recorder:
         """Forget what could not be recorded and return how many items that are."""
         lost, self._pending, self._due = len(self._pending), [], None
         return lost
+
+
+def _why(job: Job, result: Result | None) -> str:
+    """Return why the item ran; of one that was to be checked first, what the check found."""
+    if job.decision.action is Action.CHECK and result is not None:
+        return job.decision.reason_after_check(result.inputs)
+    return job.decision.reason
 
 
 def recorded_files(job: Job, absolute: Callable[[str], str]) -> Mapping[str, str]:

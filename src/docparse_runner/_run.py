@@ -86,6 +86,7 @@ class Run:
         self._exhausted = False
         self._jobs: dict[int, Job] = {}
         self._queued = 0
+        self._unchanged = 0
         self._started = time.monotonic()
         self._heartbeat_s = parts.hooks.heartbeat_s or options.diagnostics_interval_s
         self._heartbeat_at = self._started + self._heartbeat_s
@@ -161,6 +162,8 @@ class Run:
                 self._handle(event)
             self._recorder.flush_if_due()
             self._beat()
+        if self._at_limit:
+            self._tally.notes.append(f"stopped at --limit {self._parts.options.limit}")
         if self._feed.is_whole and not self._scheduler.stop_reason:
             for row in self._feed.gone_rows():
                 self._recorder.gone(row)
@@ -170,12 +173,12 @@ class Run:
     def _is_over(self) -> bool:
         if self._scheduler.running:
             return False
-        return bool(self._scheduler.stop_reason) or (self._exhausted and not self._scheduler.queued)
+        return bool(self._scheduler.stop_reason) or not (self._wants_more or self._scheduler.queued)
 
     def _timeout(self) -> float:
         """Return how long to wait for the workers, in seconds."""
         now = time.monotonic()
-        if not self._scheduler.stop_reason and not self._exhausted and self._scheduler.queued < self._parts.max_queue:
+        if self._wants_more:
             return 0.0
         due = [self._heartbeat_at, self._recorder.due, self._scheduler.due]
         return max(0.0, min(at for at in due if at is not None) - now)
@@ -210,8 +213,7 @@ class Run:
     def _draw(self) -> None:
         """Read some items ahead of the workers."""
         for _ in range(_DRAW):
-            self._mind_limit()
-            if self._exhausted or self._scheduler.stop_reason or self._scheduler.queued >= self._parts.max_queue:
+            if not self._wants_more:
                 return
             try:
                 item = self._feed.next_item()
@@ -223,12 +225,18 @@ class Run:
                 return
             self._take(item)
 
-    def _mind_limit(self) -> None:
-        """Read no further once as many items run as the user wants."""
+    @property
+    def _at_limit(self) -> bool:
+        """Whether as many items run as the user wants; one that turns out to be unchanged does not count."""
         limit = self._parts.options.limit
-        if limit is not None and self._queued >= limit and not self._exhausted:
-            self._exhausted = True
-            self._tally.notes.append(f"stopped at --limit {limit}")
+        return limit is not None and self._queued - self._unchanged >= limit
+
+    @property
+    def _wants_more(self) -> bool:
+        """Whether to read on in the plan."""
+        if self._exhausted or self._at_limit or self._scheduler.stop_reason:
+            return False
+        return self._scheduler.queued < self._parts.max_queue
 
     def _stop_with(self, error: DocparseError) -> None:
         self._error = self._error or error
@@ -244,8 +252,9 @@ class Run:
             self._scheduler.skipped()
             self._recorder.skip(job)
         elif decision.error is not None:
-            self._scheduler.skipped()
+            self._scheduler.refused()
             self._recorder.failure(job, decision.error, None, "")
+            self._mind_failures()
         else:
             cost = item.cost_hint or float(sum(found.st_size for found in decision.stats.values()))
             self._jobs[self._queued] = job
@@ -276,7 +285,7 @@ class Run:
         return Task(
             number=dispatch.number,
             item_id=item.item_id,
-            inputs={kind: str(path) for kind, path in item.inputs.items()},
+            inputs={kind: os.fsencode(path) for kind, path in item.inputs.items()},
             outputs={kind: str(path) for kind, path in item.outputs.items()},
             optional=tuple(kind for kind, output in self._parts.outputs.items() if not output.required),
             digests=dict(job.decision.digests),
@@ -320,6 +329,7 @@ class Run:
         record = self._recorder.removed if job.item.removed else self._recorder.result
         if result.status == "unchanged":
             record = self._recorder.verified
+            self._unchanged += 1
         record(job, result, event.worker)
 
     def _judge(self, job: Job, result: Result, error: ErrorRecord, worker: str, *, repeatable: bool = True) -> None:
@@ -330,6 +340,10 @@ class Run:
         if self._scheduler.finished(result.number, failure, time.monotonic()) is Verdict.FINAL:
             del self._jobs[result.number]
             self._recorder.failure(job, error, result, worker)
+        self._mind_failures()
+
+    def _mind_failures(self) -> None:
+        """Stop once too many items have failed."""
         if self._scheduler.stopped_by_failures:
             self._stop(self._scheduler.stop_reason, _EXIT_STOPPED)
 

@@ -112,6 +112,7 @@ class Scheduler:
         self._running: set[int] = set()
         self._ended = 0
         self._failed = 0
+        self._good = 0
         self._first: Counter[tuple[Category, str]] = Counter()
         self.stop_reason = ""
         self.stopped_by_failures = False
@@ -207,9 +208,10 @@ class Scheduler:
         del self._entries[number]
         self._ended += 1
         if failure is None:
+            self._good += 1
             return
         self._failed += 1
-        if self._failed == self._ended <= BREAKER_SIZE:
+        if not self._good:
             self._first[failure.category, failure.type] += 1
         self._judge()
 
@@ -218,7 +220,7 @@ class Scheduler:
             return
         if self._over_budget():
             self._stop_for_failures(f"the error budget of {self._rules.error_budget} is spent: {self._failed} failed")
-        elif self._failed == self._ended == BREAKER_SIZE and len(self._first) == 1:
+        elif not self._good and self._first.total() == BREAKER_SIZE and len(self._first) == 1:
             ((category, kind),) = self._first
             if category is not Category.INPUT:
                 self._stop_for_failures(f"the first {BREAKER_SIZE} items all failed alike ({category}: {kind})")
@@ -244,6 +246,12 @@ class Scheduler:
     def skipped(self) -> None:
         """Count an item that ended without being queued and is good."""
         self._ended += 1
+
+    def refused(self) -> None:
+        """Count an item that failed without being queued; it counts for the budget and says nothing to the breaker."""
+        self._ended += 1
+        self._failed += 1
+        self._judge()
 
     def waiting(self) -> list[int]:
         """Return the items that were queued and never ended, in the order they were added, running ones left out."""

@@ -19,7 +19,7 @@ from docparse_runner._manifest import manifest_path, read_rows_of
 from docparse_runner._model import StagePlan, WorkItem
 from docparse_runner._options import config_hash
 from docparse_runner._outcome import StageOutcome
-from docparse_runner._planning import default_plan, upstreams_of
+from docparse_runner._planning import default_plan, listed_items, upstreams_of
 from docparse_runner._plugins import StagePlugin, load_stage, load_watchers
 from docparse_runner._row import FileState
 from docparse_runner._workspace import InputRoot, Workspace
@@ -69,7 +69,7 @@ class Prepared:
 
 
 def prepare(request: Request, settings: Settings, workspace: Workspace) -> Prepared:
-    """Load, configure and plan a stage; touches nothing.
+    """Load, configure and plan a stage; writes nothing but what its ``docparse_resolve`` must make.
 
     Raises:
         UsageError: something the user can change; the message says what.
@@ -81,18 +81,20 @@ def prepare(request: Request, settings: Settings, workspace: Workspace) -> Prepa
     context = StageContext(
         stage=stage, options=resolved.options, runner=resolved.runner, workspace=workspace, run_id=request.run_id
     )
-    context.resolved = _guarded(plugin.name, "docparse_resolve", lambda: plugin.resolve(context))
     roots = workspace.input_roots(request.inputs, next(iter(stage.consumes)))
     upstreams = upstreams_of(stage, workspace)
     context._upstreams = upstreams  # noqa: SLF001 - the context is ours
+    own_plan = plugin.has("docparse_plan")
+    listed = None if own_plan else listed_items(stage, workspace, roots, upstreams)
+    # Only now, when there is something to do: what a stage resolves may cost time, and may make its store.
+    context.resolved = _guarded(plugin.name, "docparse_resolve", lambda: plugin.resolve(context))
     cfg_hash = config_hash(resolved.options, context.resolved)
-    items = _guarded(plugin.name, "docparse_plan", lambda: plugin.plan(context))
-    if items is None:
-        plan = default_plan(stage, workspace, roots, upstreams, options=resolved.options, cfg_hash=cfg_hash)
+    if listed is not None:
+        plan = default_plan(stage, *listed, options=resolved.options, cfg_hash=cfg_hash)
     else:
         plan = StagePlan(
             stage_name=stage.name,
-            items=items,
+            items=_guarded(plugin.name, "docparse_plan", lambda: plugin.plan(context)),
             stage_version=stage.version,
             config_hash=cfg_hash,
             covers=lambda _item_id: True,

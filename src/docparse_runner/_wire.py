@@ -13,7 +13,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         number: the engine's number of the item.
         item_id: the document.
-        inputs: kind → path.
+        inputs: kind → path, in bytes: names of the user's files need not be text.
         outputs: kind → where the committed output lies.
         optional: kinds of output that need not be written.
         digests: kind → digest of an input that is already known for certain.
@@ -33,7 +33,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
 
     number: int
     item_id: str
-    inputs: dict[str, str]
+    inputs: dict[str, bytes]
     outputs: dict[str, str]
     optional: tuple[str, ...] = ()
     digests: dict[str, str] = {}

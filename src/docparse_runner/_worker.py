@@ -21,7 +21,7 @@ from docparse_runner._files import digest_state, empty, put
 from docparse_runner._model import ItemFingerprint, ItemOutcome, Stage, Status, WorkItem
 from docparse_runner._row import ErrorRecord, FileState
 from docparse_runner._wire import Result, Task, WorkerSpec
-from docparse_runner._workspace import Workspace
+from docparse_runner._workspace import Workspace, printable
 from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
 
 _DISK = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM})
@@ -96,18 +96,19 @@ class ItemRunner:
         return result
 
     def _attempt(self, task: Task, inputs: dict[str, FileState]) -> Result:
-        for kind, path in task.inputs.items():
+        paths = {kind: os.fsdecode(path) for kind, path in task.inputs.items()}
+        for kind, path in paths.items():
             inputs[kind] = self._input_state(path, task.digests.get(kind, ""))
         if task.check and (outputs := self._unchanged(task, inputs)) is not None:
             return Result(task.number, "unchanged", inputs=inputs, outputs=outputs)
         call = self._opened(task.number)
         try:
-            outcome = _checked(call(self._item(task, inputs)))
+            outcome = _checked(call(self._item(task, paths)))
         except SkipItem as skip:
             outcome = ItemOutcome.skip(skip.reason)
         if task.fallback and outcome.status is Status.SUCCESS:
             outcome = attrs.evolve(outcome, status=Status.PARTIAL, reason=f"made with fallback {task.fallback!r}")
-        for state, path in zip(inputs.values(), task.inputs.values(), strict=True):
+        for state, path in zip(inputs.values(), paths.values(), strict=True):
             if not os.path.exists(path) or not state.same_stat(os.stat(path)):
                 msg = f"{path} changed while it was read"
                 raise StageError(msg, category=Category.IO)
@@ -180,7 +181,7 @@ class ItemRunner:
             raise SetupError(ErrorRecord(category=str(Category.CONFIG), message=msg, type="contract"))
         return cast(Callable[[WorkItem], ItemOutcome], opened)
 
-    def _item(self, task: Task, inputs: Mapping[str, FileState]) -> WorkItem:
+    def _item(self, task: Task, paths: Mapping[str, str]) -> WorkItem:
         outputs = {}
         for kind, path in task.outputs.items():
             folder = self._out / kind
@@ -188,18 +189,19 @@ class ItemRunner:
             outputs[kind] = folder / os.path.basename(path)
         return WorkItem(
             item_id=task.item_id,
-            inputs=cast(Mapping[str, Path], task.inputs),
+            inputs=cast(Mapping[str, Path], paths),
             outputs=outputs,
             cost_hint=task.cost_hint,
             timeout_s=task.timeout_s,
             metadata=task.metadata,
-            fingerprint=_fingerprint(task, self._spec.stage, inputs),
+            fingerprint=_fingerprint(task, self._spec.stage),
             fallback=task.fallback or None,
             removed=task.removed,
         )
 
     def _commit(self, task: Task, inputs: dict[str, FileState], outcome: ItemOutcome) -> Result:
-        result = Result(task.number, str(outcome.status), outcome.reason, _plain(outcome.metrics), inputs=inputs)
+        reason, metrics = printable(outcome.reason), _plain(outcome.metrics)
+        result = Result(task.number, str(outcome.status), reason, metrics, inputs=inputs)
         if outcome.status is Status.FAILURE:
             result.error = ErrorRecord.of(outcome.error or StageError(outcome.reason or "the stage said so"))
             return result
@@ -256,7 +258,7 @@ class ItemRunner:
         self._stack.close()
 
 
-def _fingerprint(task: Task, stage: str, _inputs: Mapping[str, FileState]) -> ItemFingerprint | None:
+def _fingerprint(task: Task, stage: str) -> ItemFingerprint | None:
     if task.fingerprint is None:
         return None
     cfg_hash, version = task.fingerprint

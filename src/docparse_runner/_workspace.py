@@ -119,7 +119,7 @@ class Workspace:
                 folder.mkdir(parents=True, exist_ok=True)
             marker = self.root / MARKER
             if not marker.exists():
-                marker.write_text("This folder was made by docparse; it is never read as a folder of documents.\n")
+                marker.write_bytes(b"This folder was made by docparse; it is never read as a folder of documents.\n")
             if not os.access(self.root, os.W_OK):
                 raise PermissionError(13, "Permission denied", str(self.root))
         except OSError as error:

@@ -213,7 +213,7 @@ def convert(default_worker, tmp_path):
     def run(path: Path, **options) -> Result:
         worker = _open(tmp_path, **options) if options else default_worker
         outputs = {"docling": tmp_path / "out.docling.json", "doctags": tmp_path / "out.doctags"}
-        outcome = worker(WorkItem(item_id=f"docs/{path.name}", inputs={"source": path}, outputs=outputs))
+        outcome = worker(WorkItem(item_id="docs/document", inputs={"source": path}, outputs=outputs))
         doctags = outputs["doctags"]
         return Result(
             outcome=outcome,

@@ -87,3 +87,30 @@ def test_several_processes_may_write_one_cache_at_once(tmp_path):
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (20 * 20 * 5,)
     connection.close()
+
+
+def test_several_processes_may_make_a_new_cache_at_the_same_moment(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from docparse_embed._cache import open_cache\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "for number in range(50):\n"
+        "    with open_cache(Path(sys.argv[1]) / f'{number}.sqlite', model_digest='m', prompt='', dimension=2):\n"
+        "        pass\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    openers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for opener in openers:
+        opener.stdout.readline()
+
+    for opener in openers:
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    answers = [(opener.communicate()[1], opener.returncode) for opener in openers]
+
+    assert answers == [("", 0)] * 3

@@ -39,9 +39,15 @@ def in_hub_cache(hub: Path, name: str, model: Path) -> Path:
 def test_the_bundled_model_is_meant_when_none_is_named(make_context):
     context = make_context()
 
-    assert context.resolved["model"] == MINILM
-    assert context.resolved["provider"] == "sentence-transformers"
-    assert context.resolved["model_digest"].startswith("sha256:")
+    place = locate(None, offline=True)
+    assert (place.name, place.label) == (MINILM, MINILM)
+    assert context.resolved == {"provider": "sentence-transformers", "model_digest": model_digest(place.folder, None)}
+
+
+def test_the_same_model_elsewhere_redoes_nothing(make_context, tiny_folder, tmp_path):
+    moved = shutil.copytree(tiny_folder, tmp_path / "another-name")
+
+    assert make_context(model=str(moved)).resolved == make_context(model=str(tiny_folder)).resolved
 
 
 def test_the_bundled_model_answers_to_its_name_at_the_hub():
@@ -132,7 +138,7 @@ def test_a_provider_of_another_package_is_found_by_its_entry_point(make_context,
     )
     monkeypatch.syspath_prepend(tmp_path)
 
-    assert make_context(provider="other").resolved == {"provider": "other", "model": "m", "model_digest": "sha256:1"}
+    assert make_context(provider="other").resolved == {"provider": "other", "model_digest": "sha256:1"}
     with pytest.raises(StageError, match="provider 'broken' cannot be loaded: No module named 'no_such_module'"):
         make_context(provider="broken")
 

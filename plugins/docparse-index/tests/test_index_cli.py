@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -118,6 +119,18 @@ def test_a_mixture_of_models_is_said(run, library_texts, pipeline, make_rows, mi
 
     assert {hit["doc_id"] for hit in json.loads(result.stdout)["hits"]} == {"old.pdf", "new.pdf"}
     assert "1 of 3 chunks have vectors of another model" in result.stderr
+
+
+def test_the_command_is_found_by_docparse_and_errors_exit_with_2(tmp_path):
+    docparse = Path(sys.executable).parent / "docparse"
+
+    done = subprocess.run(
+        [docparse, "search", "duck", "--json", "--data-root", tmp_path], capture_output=True, check=False, text=True
+    )
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"docparse: no index in {tmp_path}; run `docparse run all` first\n"
 
 
 def hit(text: str, *matches: tuple[int, int], **values: object) -> Hit:

@@ -2,13 +2,18 @@
 
 import shlex
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._session import Prepared
 
 _SHOWN = 10
+_NOT_REPEATED = {"data_root", "as_json", "verbose", "quiet", "blocked"}
+"""The data root is named in full; the others change only what is shown."""
 
 
 def _count(number: int, word: str) -> str:
@@ -39,7 +44,7 @@ class Report:
             self._details(outcome)
         if outcome.stop_reason:
             click.echo(f"  stopped: {outcome.stop_reason}", err=True)
-            click.echo(f"  to go on: {resume_command(prepared)}", err=True)
+            click.echo(f"  to go on: {resume_command(prepared.context.workspace.root)}", err=True)
 
     def _line(self, outcome: StageOutcome) -> str:
         skipped = outcome.skipped - outcome.up_to_date - outcome.quarantined - outcome.waiting
@@ -66,14 +71,22 @@ class Report:
             click.echo(f"  slow: {seconds:.2f} s {item_id}", err=True)
 
 
-def resume_command(prepared: Prepared) -> str:
-    """Return the command that goes on where the run stopped."""
-    request = prepared.request
-    words = ["docparse", "run", request.stage, *request.inputs, "--data-root", str(prepared.context.workspace.root)]
-    for name, value in request.flags.items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(flag if value else flag.replace("--", "--no-", 1))
-        else:
-            words += [word for each in (value if isinstance(value, tuple) else (value,)) for word in (flag, str(each))]
-    return shlex.join(words)
+def resume_command(data_root: Path) -> str:
+    """Return the command line that goes on where the run stopped: the one that was given, wherever it is typed."""
+    context = click.get_current_context()
+    words = context.command_path.split()
+    for param in context.command.params:
+        name = str(param.name)
+        if name not in _NOT_REPEATED and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += _words(param, context.params[name])
+    return shlex.join([*words, "--data-root", str(data_root)])
+
+
+def _words(param: click.Parameter, value: Any) -> list[str]:
+    """Return the words on the command line that give a parameter this value."""
+    values = [str(each) for each in (value if isinstance(value, tuple) else (value,))]
+    if not isinstance(param, click.Option):
+        return values
+    if param.is_flag:
+        return [(param.opts if value else param.secondary_opts)[0]]
+    return [word for each in values for word in (param.opts[0], each)]

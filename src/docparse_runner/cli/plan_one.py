@@ -109,7 +109,7 @@ def command(name: str) -> click.Command:
 
     def callback(**values: Any) -> int:
         settings, workspace = _params.located(values)
-        request = Request(stage=name, inputs=values["inputs"], flags=_params.given(specs, values))
+        request = Request(stage=name, inputs=values["inputs"], flags=_params.given(specs, values) | {"dry_run": True})
         return show([prepare(request, settings, workspace)], values)
 
     params = [*_common(), *_params.click_options(specs), *_params.output_options()]
@@ -122,7 +122,7 @@ def command_all() -> click.Command:
 
     def callback(**values: Any) -> int:
         settings, workspace = _params.located(values)
-        wanted = run_all.requests(settings, _params.given(specs, values), values | {"blocked": ()})
+        wanted = run_all.requests(settings, _params.given(specs, values) | {"dry_run": True}, values | {"blocked": ()})
         return show_all(wanted, settings, workspace, values)
 
     params = [*_common(), *run_all.pipeline_options(), *_params.click_options(specs), *_params.output_options()]

@@ -1,7 +1,7 @@
 """``docparse run all``: the stages of the pipeline, one after the other, under one run id."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,7 +16,7 @@ from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import StagePlugin, load_stage
-from docparse_runner._session import Request, prepare
+from docparse_runner._session import Prepared, Request, prepare
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, run_one
 from docparse_runner.errors import UsageError
@@ -145,26 +145,26 @@ def _run_all(flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
         from docparse_runner.cli.plan_one import show_all  # noqa: PLC0415 - only dry runs need it
 
         return show_all(wanted, settings, workspace, values)
-    prepare(wanted[0], settings, workspace)  # refuses what cannot begin, before anything is touched
+    first = prepare(wanted[0], settings, workspace)  # refuses what cannot begin, before anything is touched
     workspace.create()
     with ExitStack() as locks:
         for request in wanted:
             locks.enter_context(run_lock(workspace, request.stage, wait=request.wait))
-        outcomes = _run_each(wanted, settings, workspace, values)
+        outcomes = list(_run_each(first, wanted, settings, workspace, values))
     if values["as_json"]:
         click.echo(json.dumps({outcome.stage_name: outcome_as_plain(outcome) for outcome in outcomes}))
     return max((outcome.exit_code for outcome in outcomes), default=0)
 
 
 def _run_each(
-    wanted: Sequence[Request], settings: Settings, workspace: Workspace, values: Mapping[str, Any]
-) -> list[StageOutcome]:
-    outcomes: list[StageOutcome] = []
-    for place, request in enumerate(wanted, 1):
+    first: Prepared, wanted: Sequence[Request], settings: Settings, workspace: Workspace, values: Mapping[str, Any]
+) -> Iterator[StageOutcome]:
+    """Run one stage after the other, until one stops the pipeline."""
+    for place, request in enumerate(wanted):
         if not values["quiet"]:
-            click.echo(f"[{place}/{len(wanted)}] {request.stage}", err=True)
-        outcome = run_one.run_prepared(prepare(request, settings, workspace), values)
-        outcomes.append(outcome)
+            click.echo(f"[{place + 1}/{len(wanted)}] {request.stage}", err=True)
+        prepared = first if place == 0 else prepare(request, settings, workspace)
+        outcome = run_one.run_prepared(prepared, values)
+        yield outcome
         if outcome.exit_code >= _STOP:
-            break
-    return outcomes
+            return

@@ -13,7 +13,8 @@ LAYERS = ("body", "notes", "furniture", "background", "invisible")
 def _known_layers(_options: Any, _field: Any, layers: tuple[str, ...]) -> None:
     unknown = [layer for layer in layers if layer not in LAYERS]
     if unknown or not layers:
-        msg = f"layers must be among {', '.join(LAYERS)}, not {', '.join(unknown) or 'empty'}"
+        got = f"not {', '.join(map(repr, unknown))}" if unknown else "and one at least"
+        msg = f"each of the layers must be one of {', '.join(LAYERS)}, {got}"
         raise ValueError(msg)
 
 

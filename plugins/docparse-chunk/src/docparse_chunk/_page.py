@@ -27,8 +27,8 @@ def page(document: Document, counter: TokenCounter, limits: Limits) -> Iterator[
 
 
 def _by_page(sections: list[Measured]) -> Iterator[tuple[int, Measured]]:
-    """Yield the sections cut at page ends, each part with its page; what has no place is on the page before."""
-    number = 0
+    """Yield the sections cut at page ends, each part with its page; what has no place goes with what is before it."""
+    number = next((found for section in sections for unit in section.units if (found := _page_of(unit))), 0)
     for section in sections:
         numbers = []
         for unit in section.units:

@@ -31,12 +31,15 @@ def docparse_stage() -> Stage:
 
 @hookimpl
 def docparse_resolve(context: StageContext) -> Mapping[str, object]:
-    """Return which model is meant here, and the digest of its files; a model at the hub is fetched first."""
+    """Return the digest of the model that is meant here; one that only the hub has is fetched first.
+
+    Its name stays out: the same files in another place, or under another name, give the same vectors.
+    """
     from docparse_embed.providers import find_model  # noqa: PLC0415 - listing the stages needs none of it
 
     options, dry = context.options, context.runner.dry_run
     found = find_model(options, offline=options.offline or dry, cache=None if dry else context.workspace.cache)
-    return {"provider": options.provider, "model": found.label, "model_digest": found.digest}
+    return {"provider": options.provider, "model_digest": found.digest}
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from docparse_runner import Category, StageError
@@ -90,9 +91,11 @@ def open_cache(path: Path, *, model_digest: str, prompt: str, dimension: int) ->
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Two workers that turn one new file to WAL at once are told "locked" without any waiting: one after the other.
+        with FileLock(f"{path}.lock"):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(_SCHEMA)
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(_SCHEMA)
     except sqlite3.Error:
         connection.close()
         raise

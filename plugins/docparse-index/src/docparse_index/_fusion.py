@@ -34,7 +34,8 @@ FUSIONS: Mapping[str, Callable[[Scores, Scores], Scores]] = {"convex": convex, "
 
 
 def _sum(dense: Scores, lexical: Scores, left: NDArray[np.floating], right: NDArray[np.floating]) -> Scores:
-    ids = np.union1d(dense.ids, lexical.ids)
+    # Not np.union1d: it hashes, which takes longer than the search itself.
+    ids = np.sort(np.concatenate([dense.ids, np.setdiff1d(lexical.ids, dense.ids, assume_unique=True)]))
     values = np.zeros(len(ids))
     values[np.searchsorted(ids, dense.ids)] += left
     values[np.searchsorted(ids, lexical.ids)] += right

@@ -77,11 +77,12 @@ def _separates(char: str) -> bool:
 
 
 def lexical_scores(connection: sqlite3.Connection, request: Request, limit: int) -> dict[int, float]:
-    """Return row id → BM25 of the best `limit` chunks; higher is better, a word common to all chunks counts nothing."""
+    """Return row id → BM25 of the best `limit` chunks; a word in most chunks counts next to nothing."""
     where, given = "words MATCH ?", list[str | int]([request.words])
     if request.filters:
         allowed, parameters = _allowed(request.filters)
-        where, given = f"{where} AND rowid IN ({allowed})", [*given, *parameters]
+        # The plus keeps SQLite from asking FTS5 once for each allowed row, which takes minutes for 100,000 of them.
+        where, given = f"{where} AND +rowid IN ({allowed})", [*given, *parameters]
     query = f"SELECT rowid, -rank FROM words WHERE {where} ORDER BY rank LIMIT ?"  # noqa: S608 - no text of the user's
     return dict(connection.execute(query, (*given, limit)).fetchall())
 

@@ -1,0 +1,135 @@
+"""What holds for every document."""
+
+import re
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from docparse_chunk._docling import Docling
+from docparse_chunk._fit import fitted
+from docparse_chunk._page import page
+from docparse_chunk._row import rows
+from docparse_chunk._structural import structural
+from docparse_chunk._units import Limits
+from docparse_chunk._walk import read
+
+WORD = re.compile(r"w\d+")
+SCRAPS = ["duck", "constitutional", "Ünïcode", "鸭子在湖上游泳", "بطة", "มนุษย์ทั้งหลาย", "12.5", "x" * 40, "e.g.", "—", "🦆"]
+
+
+@st.composite
+def papers(draw, new_paper):
+    """Draw a document in which every word like ``w17`` of the body occurs once, and their order."""
+    paper = new_paper()
+    count = 0
+
+    def prose(most=30):
+        nonlocal count
+        words = []
+        for _ in range(draw(st.integers(1, most))):
+            count += 1
+            words.append(f"w{count}")
+            words.append(draw(st.sampled_from(SCRAPS)) + draw(st.sampled_from(["", "", ",", ".", ":", "\n"])))
+        return " ".join(words)
+
+    def table():
+        columns = draw(st.integers(1, 6))
+        header = [draw(st.sampled_from(SCRAPS)) for _ in range(columns)]
+        body = [[prose(4) for _ in range(columns)] for _ in range(draw(st.integers(0, 6)))]
+        paper.table([header, *body], caption="Table", page=draw(st.integers(1, 3)))
+
+    makers = {
+        "heading": lambda: paper.heading(draw(st.sampled_from(SCRAPS)) * draw(st.integers(1, 9)), draw(st.integers(0, 3))),
+        "text": lambda: paper.text(prose(60), page=draw(st.one_of(st.none(), st.integers(1, 3)))),
+        "paragraph": lambda: paper.text(prose(60), label="paragraph", page=2),
+        "items": lambda: paper.items(*[prose(8) for _ in range(draw(st.integers(1, 5)))]),
+        "code": lambda: paper.text(prose(), label="code"),
+        "table": table,
+        "furniture": lambda: paper.text("never read", label="page_footer", page=1),
+    }
+    for kind in draw(st.lists(st.sampled_from(sorted(makers)), max_size=14)):
+        makers[kind]()
+    return paper.data(), [f"w{number}" for number in range(1, count + 1)]
+
+
+limits = st.builds(
+    Limits,
+    max_tokens=st.integers(16, 120),
+    min_tokens=st.integers(0, 64),
+    cross_headings=st.booleans(),
+)
+
+
+@pytest.fixture(scope="session", params=["minilm", "bpe"])
+def counter(request):
+    return request.getfixturevalue(request.param)
+
+
+checked = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@checked
+@given(data=st.data(), limits=limits, chunker=st.sampled_from([structural, page]))
+def test_chunks_fit_keep_everything_in_order_and_know_their_sources(new_paper, counter, data, limits, chunker):
+    source, words = data.draw(papers(new_paper))
+    document = read(msgspec.convert(source, Docling))
+
+    chunks = fitted(chunker(document, counter, limits), counter, limits.max_tokens)
+    made = list(rows("made", ((chunk, tokens + counter.specials) for chunk, tokens in chunks), counter.name))
+
+    counts = counter.count([row.contextualized_text for row in made])
+    assert [row.n_tokens for row in made] == [count + counter.specials for count in counts]
+    assert max(counts, default=0) <= limits.max_tokens
+
+    assert [word for row in made for word in WORD.findall(row.text)] == words
+    assert "never read" not in "".join(row.text for row in made)
+
+    places = {
+        item["self_ref"]: [place["page_no"] for place in item.get("prov", [])]
+        for kind in ("texts", "tables")
+        for item in source.get(kind, [])
+    }
+    for row in made:
+        pages = [number for ref in row.doc_items for number in places[ref]]
+        assert row.pages == sorted(set(pages))
+        assert [box.page for box in row.boxes] == pages
+    assert len({row.chunk_id for row in made}) == len(made)
+
+
+@checked
+@given(data=st.data(), limits=limits)
+def test_text_is_its_span_of_the_body_text_and_every_unit_is_in_one(new_paper, minilm, data, limits):
+    source, _ = data.draw(papers(new_paper))
+    document = read(msgspec.convert(source, Docling))
+
+    chunks = [chunk for chunk, _ in fitted(structural(document, minilm, limits), minilm, limits.max_tokens)]
+
+    for chunk in chunks:
+        start, end = chunk.units[0].start, chunk.units[-1].end
+        if not chunk.header and not any(": " in unit.text and unit.kind == "table" for unit in chunk.units):
+            assert chunk.text == document.body_text[start:end]
+    spans = [(chunk.units[0].start, chunk.units[-1].end) for chunk in chunks]
+    assert spans == sorted(spans)
+    for section in document.sections:
+        for unit in section.units:
+            if unit.row is None:
+                assert any(start <= unit.start < end for start, end in spans)
+
+
+@checked
+@given(data=st.data(), overlap=st.integers(1, 40))
+def test_overlap_repeats_only_what_was_asked(new_paper, minilm, data, overlap):
+    source, words = data.draw(papers(new_paper))
+    document = read(msgspec.convert(source, Docling))
+    limits = Limits(max_tokens=100, overlap_tokens=overlap)
+
+    made = [WORD.findall(chunk.text) for chunk, _ in fitted(structural(document, minilm, limits), minilm, 100)]
+
+    seen = []
+    for found in made:
+        repeated = [word for word in found if word in seen]
+        assert found[: len(repeated)] == repeated
+        seen += found[len(repeated) :]
+    assert seen == words

@@ -1,0 +1,211 @@
+"""What the tests of the core share: the stages of ``tests/stages`` installed, the command line, processes that end."""
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from docparse_runner._row import Row
+from docparse_runner._workspace import Workspace
+from docparse_runner.cli import main
+
+STAGES = Path(__file__).parent / "stages"
+
+
+class Called(NamedTuple):
+    """What a command ended with and printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def stages(monkeypatch, tmp_path):
+    """Install the stages of ``tests/stages``, here and in children; the working folder is a new one."""
+    for name in [name for name in os.environ if name.startswith("DOCPARSE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "path", [str(STAGES), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(STAGES))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def docs(stages):
+    """Return a function that writes documents into ``docs`` and returns that folder."""
+
+    def write(**texts):
+        for name, text in texts.items():
+            path = stages / "docs" / f"{name}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return stages / "docs"
+
+    return write
+
+
+@pytest.fixture
+def docparse(stages, capfd):
+    """Return a function that calls the command line in this process."""
+
+    def call(*arguments):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(each) for each in arguments])
+        return Called(end.value.code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def spawn(stages):
+    """Return a function that starts ``docparse`` as a process; what it leaves running is killed."""
+    started = []
+
+    def start(*arguments, **options):
+        words = [sys.executable, "-m", "docparse_runner", *map(str, arguments)]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        process = subprocess.Popen(words, start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            for each in family(process.pid):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+
+
+def family(pid):
+    """Return a process and all that it started."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture(name="family")
+def _family():
+    return family
+
+
+@pytest.fixture
+def alive():
+    """Return a function that returns those processes that still run; a zombie does not."""
+
+    def running(processes):
+        found = []
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    return running
+
+
+@pytest.fixture
+def wait_until():
+    """Return a function that waits for a condition and returns its value."""
+
+    def wait(condition, what="it", seconds=60):
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, f"waited {seconds} s for {what}"
+            time.sleep(0.02)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def history(stages):
+    """Return a function that returns the rows of a stage's manifest in the order in which they were written."""
+
+    def read(stage, root="docparse-data", name="manifest"):
+        path = stages / root / "manifests" / f"{stage}.{name}.jsonl"
+        *lines, _torn = path.read_text().split("\n") if path.exists() else [""]
+        return [json.loads(line) for line in lines]
+
+    return read
+
+
+@pytest.fixture
+def last_rows(history):
+    """Return a function that returns item id → its last row."""
+    return lambda stage, root="docparse-data": {row["item_id"]: row for row in history(stage, root)}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Return a data root."""
+    workspace = Workspace(tmp_path / "data")
+    workspace.create()
+    return workspace
+
+
+@pytest.fixture
+def make_row():
+    """Return a function that makes a manifest row: a success without files, unless told otherwise."""
+
+    def make(item_id="papers/a.txt", **fields):
+        row = {
+            "run_id": "r1",
+            "stage": "upper",
+            "stage_version": 1,
+            "item_id": item_id,
+            "doc_id": item_id,
+            "status": "success",
+            "reason": "new",
+            "attempts": 1,
+            "started_at": "2026-11-23T14:28:01.220Z",
+            "duration_s": 0.1,
+            "worker": "p1",
+            "input_path": "",
+            "output_path": "",
+            "inputs": {},
+            "cfg_hash": "options-engine",
+            "outputs": {},
+            "metrics": {},
+        }
+        return Row(**row | fields)
+
+    return make
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that installs a distribution with these modules and entry points."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    installed = []
+
+    def put(name, group, entries, **modules):
+        folder = site / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nSummary: What {name} does.\n"
+        (folder / "METADATA").write_text(metadata, encoding="utf-8")
+        lines = "".join(f"{entry} = {target}\n" for entry, target in entries.items())
+        (folder / "entry_points.txt").write_text(f"[{group}]\n{lines}", encoding="utf-8")
+        for module, source in modules.items():
+            (site / f"{module}.py").write_text(source, encoding="utf-8")
+            installed.append(module)
+        importlib.invalidate_caches()
+        return folder
+
+    yield put
+    for module in installed:
+        sys.modules.pop(module, None)
+    importlib.invalidate_caches()

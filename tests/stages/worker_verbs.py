@@ -1,0 +1,178 @@
+"""Workers of programs that call ``run_stage``: each document says what becomes of it.
+
+``after SECONDS VERB …`` sleeps first. Every call is noted in ``calls.txt`` beside the folder of documents.
+"""
+
+import contextlib
+import errno
+import os
+import time
+
+import attrs
+
+from docparse_runner import ItemOutcome, SkipItem, StageError
+
+
+def _note(item, name="calls.txt"):
+    with (item.inputs["source"].parent.parent / name).open("a") as file:
+        file.write(f"{item.item_id}\n")
+
+
+def _ok(item, rest):
+    item.outputs["out"].write_text(rest)
+    return ItemOutcome.success(letters=len(rest))
+
+
+def _extra(item, rest):
+    item.outputs["extra"].write_text("more")
+    return _ok(item, rest)
+
+
+def _partial(item, rest):
+    _ok(item, rest)
+    return ItemOutcome.partial("a table was given up", tables=0)
+
+
+def _skip(_item, rest):
+    raise SkipItem(rest)
+
+
+def _skipped(item, rest):
+    item.outputs["out"].write_text("a skipped item has no outputs")
+    return ItemOutcome.skip(rest)
+
+
+def _fail(_item, rest):
+    category, _, message = rest.partition(" ")
+    raise StageError(message or "no", category=category)
+
+
+def _stubborn(_item, rest):
+    raise StageError("again, please", category=rest, retryable=True)
+
+
+def _answer(_item, rest):
+    return ItemOutcome.failure(StageError("said so", category=rest))
+
+
+def _raise(_item, rest):
+    kinds = {"value": ValueError("no"), "memory": MemoryError(), "disk": OSError(errno.ENOSPC, "the disk is full")}
+    raise kinds[rest]
+
+
+def _nothing(_item, _rest):
+    return ItemOutcome.success()
+
+
+def _wrong(_item, _rest):
+    return "done"
+
+
+def _metrics(item, rest):
+    _ok(item, rest)
+    return ItemOutcome.success(what=object())
+
+
+def _flaky(item, rest):
+    """Fail so many times, then succeed."""
+    times, category = rest.split()
+    tries = item.inputs["source"].parent.parent / f"{item.item_id.replace('/', '-')}.tries"
+    with tries.open("a") as file:
+        file.write("x")
+    if tries.stat().st_size > int(times):
+        return _ok(item, rest)
+    if category == "crash":
+        os._exit(7)
+    raise StageError("the server is away", category=category)
+
+
+def _waits(item, rest):
+    """Wait until somebody makes the file ``go``."""
+    end = time.monotonic() + 60
+    while not (item.inputs["source"].parent.parent / "go").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    outcome = _ok(item, rest)
+    _note(item, "woke.txt")
+    return outcome
+
+
+def _grows(item, rest):
+    with item.inputs["source"].open("a") as file:
+        file.write(" more")
+    return _ok(item, rest)
+
+
+def _vanishes(item, rest):
+    item.inputs["source"].unlink()
+    return _ok(item, rest)
+
+
+def _after(item, rest):
+    seconds, _, rest = rest.partition(" ")
+    time.sleep(float(seconds))
+    return _do(item, rest)
+
+
+def _only(item, rest):
+    """Fail unless the fallback of this name is tried."""
+    if item.fallback == rest:
+        return _ok(item, rest)
+    raise RuntimeError(item.fallback or "the first way")
+
+
+_VERBS = {name.removeprefix("_"): value for name, value in globals().items() if name.startswith("_") and callable(value)}
+
+
+def _do(item, text):
+    verb, _, rest = text.partition(" ")
+    return _VERBS[verb](item, rest)
+
+
+def work(item):
+    """Do what the document says."""
+    _note(item)
+    return _do(item, item.inputs["source"].read_text())
+
+
+@attrs.frozen
+class Opener:
+    """Opens a worker that is closed at the end, and notes both.
+
+    Attributes:
+        folder: where ``opened`` and ``closed`` are noted.
+    """
+
+    folder: str
+
+    @contextlib.contextmanager
+    def open(self, _context):
+        """Yield the worker."""
+        self._note("opened")
+        yield work
+        self._note("closed")
+
+    def _note(self, word):
+        with open(f"{self.folder}/{word}", "a") as file:
+            file.write("x")
+
+
+@attrs.frozen
+class BrokenOpener:
+    """Opens no worker.
+
+    Attributes:
+        how: ``raises``, ``hangs``, ``dies`` or ``wrong``.
+    """
+
+    how: str
+
+    def open(self, _context):
+        """Fail."""
+        if self.how == "hangs":
+            time.sleep(60)
+        if self.how == "dies":
+            print("the last words", flush=True)
+            os._exit(7)
+        if self.how == "wrong":
+            return "no worker"
+        raise RuntimeError("the model is broken")
