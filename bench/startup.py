@@ -39,7 +39,8 @@ def main() -> None:
     for stage in sorted(metadata.entry_points(group="docparse.stages"), key=lambda entry: entry.name):
         code = f"import time; t = time.perf_counter(); import {stage.module}; print(time.perf_counter() - t)"
         found = [
-            float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(5)
+            float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+            for _ in range(5)
         ]
         print(f"import {stage.module:<21} {statistics.median(found) * 1000:6.0f} ms")
 

@@ -41,9 +41,9 @@ def main() -> None:
         times: dict[int, list[float]] = {1: [], 2: []}
         documents = 0
         for _ in range(ROUNDS):
-            for workers in times:
+            for workers, found in times.items():
                 seconds, documents = span(folder, workers, copies)
-                times[workers].append(seconds)
+                found.append(seconds)
     one, two = (statistics.median(times[workers]) for workers in (1, 2))
     print(f"{documents} documents: 1 worker {one:.2f} s, 2 workers {two:.2f} s: {one / two:.2f} x")
 

@@ -41,13 +41,14 @@ def stages(monkeypatch, tmp_path):
 
 @pytest.fixture
 def docs(stages):
-    """Return a function that writes documents into ``docs`` and returns that folder."""
+    """Return a function that writes documents into ``docs``, as if long ago, so that their times are trusted."""
 
     def write(**texts):
         for name, text in texts.items():
             path = stages / "docs" / f"{name}.txt"
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
+            os.utime(path, (1_700_000_000, 1_700_000_000))
         return stages / "docs"
 
     return write
@@ -209,3 +210,31 @@ def install(tmp_path, monkeypatch):
     for module in installed:
         sys.modules.pop(module, None)
     importlib.invalidate_caches()
+
+
+@pytest.fixture
+def install(stages, monkeypatch):
+    """Return a function that installs a package of one module, here and in children.
+
+    Its entry points are given as group → name → object.
+    """
+    site = stages / "site"
+    site.mkdir()
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{STAGES}")
+    modules = []
+
+    def add(name, text, **groups):
+        (site / f"{name}.py").write_text(text)
+        modules.append(name)
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nSummary: About {name}.\n")
+        lines = []
+        for group, entries in groups.items():
+            lines += [f"[docparse.{group}]", *(f"{key} = {value}" for key, value in entries.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines))
+
+    yield add
+    for name in modules:
+        sys.modules.pop(name, None)

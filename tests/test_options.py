@@ -175,7 +175,7 @@ def test_every_integer_survives_a_trip_through_a_variable(number):
     assert parse(SPECS["max_tokens"], str(number), "there") == number
 
 
-@given(st.lists(st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"])).map(str.strip).filter(None)))
+@given(st.lists(st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"])).map(str.strip).filter(bool)))
 def test_every_list_of_words_without_commas_survives_a_trip_through_a_variable(words):
     assert parse(SPECS["words"], ",".join(words), "there") == tuple(words)
 

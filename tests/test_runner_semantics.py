@@ -82,9 +82,7 @@ class Bench:
         return [self.item(path.name) for path in sorted((self.folder / "docs").iterdir())]
 
     def run(self, worker=None, *, items=None, sink=None, **options):
-        plan = StagePlan(
-            stage_name="verbs", items=self.items() if items is None else items, stage_version=self.version
-        )
+        plan = StagePlan(stage_name="verbs", items=self.items() if items is None else items, stage_version=self.version)
         self.context = StageContext(stage=self.stage, workspace=self.workspace, run_id=f"run{time.monotonic_ns()}")
         outcome = run_stage(
             plan,
@@ -297,7 +295,9 @@ def test_limit_does_not_count_an_item_that_turns_out_to_be_unchanged(bench):
     assert (outcome.up_to_date, outcome.succeeded) == (2, 1)
 
 
-@pytest.mark.parametrize(("schedule", "order"), [("fifo", ["b", "c", "a"]), ("sjf", ["a", "b", "c"]), ("lpt", ["c", "b", "a"])])
+@pytest.mark.parametrize(
+    ("schedule", "order"), [("fifo", ["b", "c", "a"]), ("sjf", ["a", "b", "c"]), ("lpt", ["c", "b", "a"])]
+)
 def test_the_schedule_orders_by_the_size_of_the_inputs(bench, schedule, order):
     bench.write(a="ok 1", b="ok 1000", c="ok 1000000")
 

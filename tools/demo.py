@@ -1,6 +1,7 @@
 """`make demo`: documents in, cited answers out, over samples/; ends with 0 when everything is as promised."""
 
 import json
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,7 +20,7 @@ def say(text: str) -> None:
 
 def docparse(*words: str, expected: int, capture: bool = False) -> str:
     """Run docparse, show the command, and insist on its exit code."""
-    print(f"$ docparse {' '.join(words)}", flush=True)
+    print(f"$ {shlex.join(['docparse', *words])}", flush=True)
     command = [str(DOCPARSE), *words, "--data-root", str(DATA_ROOT)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if capture else None, text=True, check=False)
     if done.returncode != expected:

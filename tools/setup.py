@@ -29,7 +29,7 @@ def check(disk_gb):
         found = "%d.%d" % sys.version_info[:2]
         refuse("this is Python %s and 3.11 or later is needed; try: make PYTHON=python3.12 ..." % found)
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        refuse("this Python cannot make virtual environments; install its venv package (Debian: apt install python3-venv)")
+        refuse("this Python cannot make virtual environments; install its venv package (Debian: python3-venv)")
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < disk_gb:
         refuse("%.1f GB are free here and about %d GB are needed; free some disk space" % (free, disk_gb))

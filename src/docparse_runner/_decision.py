@@ -119,7 +119,7 @@ class Decider:
         for kind, found in stats.items():
             upstream = self.upstreams.get(kind)
             row = upstream.rows.get(item.item_id) if upstream else None
-            state = row.outputs.get(kind) if row else None
+            state = _in_place(row).get(kind) if row else None
             if state and state.digest and state.same_stat(found) and not self.options.verify_hash:
                 known[kind] = state.digest
         return known
@@ -224,6 +224,11 @@ class Decider:
             if not state.same_stat(found):
                 same = _Same.MAYBE
         return same, ""
+
+
+def _in_place(row: Row) -> Mapping[str, FileState]:
+    """Return the outputs that the row speaks of, or that its failure left."""
+    return row.outputs or (row.last_good.outputs if row.last_good else {})
 
 
 def _started_ns(row: Row) -> int:

@@ -83,7 +83,7 @@ def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bri
 
 def _watched(run: Run, context: StageContext) -> StageOutcome:
     """Run with signal handlers, write the summary, raise what stopped the run."""
-    context._cancel = run.interrupt  # noqa: SLF001 - the context is ours, the attribute is private to authors
+    context._cancel = run.cancel  # noqa: SLF001 - the context is ours, the attribute is private to authors
     with _signals(run):
         outcome, error = run.execute()
     write_summary(context.workspace, context.run_id, outcome)

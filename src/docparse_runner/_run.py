@@ -410,6 +410,11 @@ class Run:
         if self._executor:
             self._executor.wake()
 
+    def cancel(self) -> None:
+        """Ask for a drain; safe in hooks and other threads, and as often as anybody likes."""
+        if not self._signals:
+            self.interrupt()
+
     def _obey_signals(self) -> None:
         if self._signals and not self._obeyed:
             self._obeyed = 1

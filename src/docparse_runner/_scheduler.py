@@ -22,6 +22,8 @@ BREAKER_SIZE = 10
 MAX_BACKOFF_S = 300.0
 """No retry waits longer than this."""
 
+_MAX_DOUBLINGS = 64  # further ones change nothing below MAX_BACKOFF_S and would overflow a float
+
 _FALLBACK_AFTER = frozenset({Category.RUNTIME, Category.CRASH, Category.TIMEOUT, Category.OOM})
 
 
@@ -194,7 +196,7 @@ class Scheduler:
         crash_once = failure.category is Category.CRASH and self._rules.retries > 0 and not entry.alone
         if (failure.retryable and entry.retries < self._rules.retries) or crash_once:
             entry.alone = entry.alone or crash_once
-            bound = min(MAX_BACKOFF_S, self._rules.backoff_s * 2**entry.retries)
+            bound = min(MAX_BACKOFF_S, self._rules.backoff_s * 2.0 ** min(entry.retries, _MAX_DOUBLINGS))
             entry.retries += 1
             heapq.heappush(self._delayed, (now + self._random.uniform(0, bound), number))
             return True

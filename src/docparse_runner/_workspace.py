@@ -206,15 +206,19 @@ class Workspace:
         return self.manifests / "kinds.json"
 
     def kinds(self) -> dict[str, dict[str, str]]:
-        """Return kind → ``{"stage": …, "suffix": …}`` for each kind of artifact that was made in this data root."""
+        """Return kind → ``{"stage": …, "suffix": …}`` for each kind of artifact that was made in this data root.
+
+        Raises:
+            UsageError: the file that holds them is damaged.
+        """
         try:
-            kinds: dict[str, dict[str, str]] = json.loads(self._kinds_file().read_bytes())
+            data = json.loads(self._kinds_file().read_bytes())
+            return {kind: {"stage": data[kind]["stage"], "suffix": data[kind]["suffix"]} for kind in data}
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             msg = f"{self._kinds_file()} is damaged ({error}); delete it and run the stages again"
             raise UsageError(msg) from error
-        return kinds
 
     def declare(self, stage: str, suffixes: Mapping[str, str]) -> None:
         """Record which stage makes which kinds of artifacts here, and with which suffix.

@@ -78,11 +78,64 @@ def _ignores_sigterm(_item):
     time.sleep(3600)
 
 
-def _forks(_item):
-    if os.fork() == 0:
+def _grandchild(item):
+    pid = os.fork()
+    if pid == 0:
         time.sleep(3600)
         os._exit(0)
+    item.inputs["source"].with_suffix(".pid").write_text(str(pid))
+
+
+def _forks(item):
+    _grandchild(item)
     os._exit(1)
+
+
+def _hangs_after_fork(item):
+    _grandchild(item)
+    _ignores_sigterm(item)
+
+
+def _leaves_a_process(item):
+    _grandchild(item)
+
+
+def _lingers(item):
+    """Go on for a while after the deadline, then finish as if nothing had been."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(item.timeout_s + 1)
+    item.outputs["poison"].write_text("too late")
+    return ItemOutcome.success()
+
+
+def _stops_itself(_item):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(3600)
+
+
+def _kills_its_group(_item):
+    os.killpg(0, signal.SIGKILL)
+
+
+def _interrupts(_item):
+    raise KeyboardInterrupt
+
+
+class _Speechless(Exception):
+    def __str__(self):
+        raise ValueError("not even this")
+
+
+def _raises_speechless(_item):
+    raise _Speechless
+
+
+def _closes_stdout(_item):
+    sys.stdout.close()
+
+
+def _changes_folder(_item):
+    os.chdir("/")
 
 
 def _closes_descriptors(_item):
@@ -131,7 +184,11 @@ def _memory(_item):
     raise MemoryError
 
 
-KINDS = {name.removeprefix("_"): value for name, value in globals().items() if name.startswith("_") and callable(value)}
+KINDS = {
+    name.removeprefix("_"): value
+    for name, value in globals().items()
+    if name.startswith("_") and callable(value) and not isinstance(value, type) and name != "_grandchild"
+}
 
 
 @hookimpl

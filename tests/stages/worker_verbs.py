@@ -6,6 +6,8 @@
 import contextlib
 import errno
 import os
+import signal
+import sys
 import time
 
 import attrs
@@ -86,6 +88,36 @@ def _flaky(item, rest):
     raise StageError("the server is away", category=category)
 
 
+def _die(_item, rest):
+    os._exit(int(rest))
+
+
+def _print(item, rest):
+    """Print a word, then do the rest."""
+    word, _, rest = rest.partition(" ")
+    print(word)
+    print(f"{word} on stderr", file=sys.stderr)
+    sys.stdout.flush()
+    return _do(item, rest)
+
+
+def _environment(item, rest):
+    _ok(item, rest)
+    return ItemOutcome.success(**{name: os.environ.get(name) for name in rest.split()})
+
+
+def _large(item, rest):
+    _ok(item, rest)
+    return ItemOutcome.success(text="x" * int(rest))
+
+
+def _lingers(item, rest):
+    """Finish after the deadline, deaf to SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(item.timeout_s + 1)
+    return _ok(item, rest)
+
+
 def _waits(item, rest):
     """Wait until somebody makes the file ``go``."""
     end = time.monotonic() + 60
@@ -120,7 +152,9 @@ def _only(item, rest):
     raise RuntimeError(item.fallback or "the first way")
 
 
-_VERBS = {name.removeprefix("_"): value for name, value in globals().items() if name.startswith("_") and callable(value)}
+_VERBS = {
+    name.removeprefix("_"): value for name, value in globals().items() if name.startswith("_") and callable(value)
+}
 
 
 def _do(item, text):
@@ -176,3 +210,42 @@ class BrokenOpener:
         if self.how == "wrong":
             return "no worker"
         raise RuntimeError("the model is broken")
+
+
+@attrs.frozen
+class Curious:
+    """Opens a worker that tells what it finds around it, and leaves things behind."""
+
+    def open(self, context):
+        """Return the worker."""
+
+        def look(item):
+            scratch, staging = context.scratch, item.outputs["out"].parent
+            found = sorted(os.listdir(scratch)) + sorted(os.listdir(staging))
+            (scratch / "folder").mkdir()
+            (scratch / "folder" / "file").touch()
+            (staging / "forgotten").touch()
+            context.progress(1, 2)
+            item.outputs["out"].write_text("text")
+            about = {name: getattr(context, name) for name in ("worker_id", "device", "threads", "run_id")}
+            return ItemOutcome.success(found=found, **about)
+
+        return look
+
+
+@attrs.frozen
+class Patient:
+    """Opens a worker whose items go on until the run is stopping."""
+
+    def open(self, context):
+        """Return the worker."""
+
+        def wait(item):
+            _note(item)
+            end = time.monotonic() + 60
+            while not context.cancelled() and time.monotonic() < end:
+                time.sleep(0.02)
+            item.outputs["out"].write_text("half")
+            return ItemOutcome.partial("the run was stopping")
+
+        return wait

@@ -43,7 +43,7 @@ def test_a_caption_stays_with_what_follows(paper, minilm):
 def test_the_header_of_a_table_is_repeated_in_the_second_half(paper, minilm):
     paper.table([["Name", "Size"], *([f"Duck {number}", "small"] for number in range(8))])
 
-    made = fitted([everything(paper)], minilm, 40)
+    made = fitted([everything(paper)], minilm, 32)
 
     assert len(made) > 2
     assert all(text.startswith("| Name | Size |\n|-|-|\n") for text in texts(made))
@@ -68,7 +68,7 @@ def test_a_single_long_row_is_cut_into_cells(paper, minilm):
 
 def test_headings_that_fill_a_chunk_are_given_up_from_the_outside(paper, minilm):
     paper.text("Ducks swim on lakes.")
-    headings = ("A heading that says much more than it should say", "Ducks")
+    headings = ("A heading that says much more than a heading should say", "Ducks")
 
     ((chunk, tokens),) = fitted([everything(paper, headings=headings)], minilm, 16)
 

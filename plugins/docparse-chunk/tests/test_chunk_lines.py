@@ -3,9 +3,8 @@
 HEIGHT = 10
 
 
-def line(paper, text, top, *, left=72, page=1, width=None, height=HEIGHT):
-    width = 5 * len(text) if width is None else width
-    return paper.text(text, page=page, box=(left, top, left + width, top - height))
+def line(paper, text, top, *, left=72, page=1, height=HEIGHT):
+    return paper.text(text, page=page, box=(left, top, left + 5 * len(text), top - height))
 
 
 def units(paper):
@@ -36,9 +35,9 @@ def test_pieces_of_one_line_are_joined_by_spaces_in_reading_order(paper):
     line(paper, "R", 700, left=280)
     line(paper, "و", 700, left=270)
     line(paper, "Python", 700, left=230)
-    line(paper, "تعتبر البرمجة بلغة", 686, left=72, width=230)
+    line(paper, "تعتبر البرمجة بلغة وحل المشكلات من خلال", 686)
 
-    assert units(paper) == ["R و Python\nتعتبر البرمجة بلغة"]
+    assert units(paper) == ["R و Python\nتعتبر البرمجة بلغة وحل المشكلات من خلال"]
 
 
 def test_a_larger_font_begins_a_paragraph(paper):

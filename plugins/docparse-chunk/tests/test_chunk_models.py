@@ -111,7 +111,7 @@ def test_a_named_model_that_is_not_here_is_a_config_error(model, says):
 
 
 def test_a_folder_without_a_tokenizer_is_a_config_error(tmp_path):
-    with pytest.raises(StageError, match="has none: give a model's folder, with a tokenizer.json"):
+    with pytest.raises(StageError, match=r"has none: give a model's folder, with a tokenizer\.json"):
         find_tokenizer(str(tmp_path))
 
 
@@ -142,7 +142,7 @@ def test_a_broken_configuration_file_is_named(bpe_folder, tmp_path):
     shutil.copytree(bpe_folder, model)
     (model / "sentence_bert_config.json").write_text("{")
 
-    with pytest.raises(StageError, match="sentence_bert_config.json is not a JSON object"):
+    with pytest.raises(StageError, match=r"sentence_bert_config\.json is not a JSON object"):
         find_tokenizer(str(model))
 
 

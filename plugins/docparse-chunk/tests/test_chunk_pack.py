@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +65,17 @@ def test_overlap_repeats_whole_units_of_the_same_section():
     assert pack(strip(costs, section=[0, 0, 0, 0, 1, 1, 1, 1]), 80, overlap=25) == [(0, 4), (4, 8)]
 
 
+def test_a_range_that_begins_in_a_section_ends_with_it_unless_it_may_cross():
+    sections = strip([30, 30, 30, 30, 30], section=[0, 0, 0, 0, 1])
+
+    assert pack(sections, 90) == [(0, 3), (3, 4), (4, 5)]
+    assert pack(sections, 90, cross=True) == [(0, 3), (3, 5)]
+
+
+def test_the_end_of_a_section_introduces_nothing():
+    assert pack(strip([40, 40, 40], leads=[1], section=[0, 0, 1]), 90) == [(0, 2), (2, 3)]
+
+
 def test_headings_at_the_beginning_are_paid_by_the_lead_in():
     packed = strip([10, 10, 70], heads=[2, 1, 0], leads=[0, 1], lead_in=20)
 
@@ -84,14 +97,14 @@ def strips(draw):
     )
 
 
-@given(strips(), st.integers(30, 120), st.integers(0, 60), st.integers(0, 40))
-def test_ranges_fit_cover_everything_and_go_on(units, budget, min_tokens, overlap):
-    ranges = pack(units, budget, min_tokens=min_tokens, overlap=overlap)
+@given(strips(), st.integers(30, 120), st.integers(0, 60), st.integers(0, 40), st.booleans())
+def test_ranges_fit_cover_everything_and_go_on(units, budget, min_tokens, overlap, cross):
+    ranges = pack(units, budget, min_tokens=min_tokens, overlap=overlap, cross=cross)
 
     assert ranges[0][0] == 0
     assert ranges[-1][1] == len(units)
     for start, end in ranges:
         assert units.cost(start, end) <= budget or end == start + 1
-    for (start, end), (next_start, next_end) in zip(ranges, ranges[1:], strict=False):
+    for (start, end), (next_start, next_end) in pairwise(ranges):
         assert start < next_start <= end < next_end
         assert units.tokens(next_start, end) <= overlap

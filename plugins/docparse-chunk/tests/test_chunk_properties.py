@@ -16,7 +16,19 @@ from docparse_chunk._units import Limits
 from docparse_chunk._walk import read
 
 WORD = re.compile(r"w\d+")
-SCRAPS = ["duck", "constitutional", "Ünïcode", "鸭子在湖上游泳", "بطة", "มนุษย์ทั้งหลาย", "12.5", "x" * 40, "e.g.", "—", "🦆"]
+SCRAPS = [
+    "duck",
+    "constitutional",
+    "Ünïcode",
+    "鸭子在湖上游泳",
+    "بطة",
+    "มนุษย์ทั้งหลาย",
+    "12.5",
+    "x" * 40,
+    "e.g.",
+    "—",
+    "🦆",
+]
 
 
 @st.composite
@@ -41,7 +53,9 @@ def papers(draw, new_paper):
         paper.table([header, *body], caption="Table", page=draw(st.integers(1, 3)))
 
     makers = {
-        "heading": lambda: paper.heading(draw(st.sampled_from(SCRAPS)) * draw(st.integers(1, 9)), draw(st.integers(0, 3))),
+        "heading": lambda: paper.heading(
+            draw(st.sampled_from(SCRAPS)) * draw(st.integers(1, 9)), draw(st.integers(0, 3))
+        ),
         "text": lambda: paper.text(prose(60), page=draw(st.one_of(st.none(), st.integers(1, 3)))),
         "paragraph": lambda: paper.text(prose(60), label="paragraph", page=2),
         "items": lambda: paper.items(*[prose(8) for _ in range(draw(st.integers(1, 5)))]),
@@ -67,7 +81,9 @@ def counter(request):
     return request.getfixturevalue(request.param)
 
 
-checked = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+checked = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @checked
@@ -108,14 +124,15 @@ def test_text_is_its_span_of_the_body_text_and_every_unit_is_in_one(new_paper, m
 
     for chunk in chunks:
         start, end = chunk.units[0].start, chunk.units[-1].end
-        if not chunk.header and not any(": " in unit.text and unit.kind == "table" for unit in chunk.units):
+        if all(unit.kind != "table" for unit in chunk.units):
             assert chunk.text == document.body_text[start:end]
     spans = [(chunk.units[0].start, chunk.units[-1].end) for chunk in chunks]
     assert spans == sorted(spans)
     for section in document.sections:
         for unit in section.units:
+            first = unit.start + len(unit.text) - len(unit.text.lstrip())
             if unit.row is None:
-                assert any(start <= unit.start < end for start, end in spans)
+                assert any(start <= first < end for start, end in spans)
 
 
 @checked
@@ -133,3 +150,37 @@ def test_overlap_repeats_only_what_was_asked(new_paper, minilm, data, overlap):
         assert found[: len(repeated)] == repeated
         seen += found[len(repeated) :]
     assert seen == words
+
+
+@checked
+@given(data=st.data(), cross_headings=st.booleans(), min_tokens=st.integers(0, 200))
+def test_no_heading_is_lost_and_none_stands_over_what_is_not_its_own(
+    new_paper, minilm, data, cross_headings, min_tokens
+):
+    paper = new_paper()
+    names = []
+    for number in range(data.draw(st.integers(0, 25))):
+        if data.draw(st.booleans()):
+            names.append(f"h{number}")
+            paper.heading(names[-1], data.draw(st.integers(0, 3)))
+        else:
+            paper.text(f"w{number} duck " * data.draw(st.sampled_from([1, 20, 200])), label="paragraph")
+    document = paper.read()
+    paths = {
+        word: section.path
+        for section in document.sections
+        for unit in section.units
+        for word in WORD.findall(unit.text)
+    }
+    limits = Limits(max_tokens=254, min_tokens=min_tokens, cross_headings=cross_headings)
+
+    chunks = list(structural(document, minilm, limits))
+
+    told = {word for chunk in chunks for word in re.findall(r"h\d+", chunk.contextualized_text)}
+    assert told == set(names)
+    for chunk in chunks:
+        words = WORD.findall(chunk.text)
+        if words and (not cross_headings or WORD.match(chunk.text)):
+            assert paths[words[0]][: len(chunk.headings)] == chunk.headings
+        if not cross_headings:
+            assert {paths[word][: len(chunk.headings)] for word in words} <= {chunk.headings}

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - texts in other scripts are part of what is tested
 """From a DoclingDocument to units: what is read, in which order, under which headings."""
 
 import pytest

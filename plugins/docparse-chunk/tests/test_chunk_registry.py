@@ -39,7 +39,7 @@ def test_an_unknown_name_says_what_is_there(third_party):
 
 
 def test_a_chunker_that_cannot_be_imported_is_a_config_error(third_party):
-    with pytest.raises(StageError, match="'broken' .* cannot be loaded: ModuleNotFoundError") as caught:
+    with pytest.raises(StageError, match=r"'broken' .* cannot be loaded: ModuleNotFoundError") as caught:
         find_chunker("broken")
 
     assert caught.value.category is Category.CONFIG

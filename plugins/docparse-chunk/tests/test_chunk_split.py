@@ -111,6 +111,18 @@ def test_a_wide_row_is_cut_into_cells_under_their_titles():
     assert {(piece.kind, piece.caption, piece.row) for piece in cells} == {("table", "Table 1", None)}
 
 
+def test_pieces_of_a_cell_know_where_they_stand_in_the_row():
+    cell = unit("Name: a small duck", kind="table", start=50, end=62)
+
+    pieces = cell.cut([(0, 5), (6, 13), (14, 18)])
+
+    assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
+        ("Name:", 50, 50),
+        ("a small", 50, 57),
+        ("duck", 58, 62),
+    ]
+
+
 @pytest.mark.parametrize("text", ["x" * 200_000, "word " * 40_000, "鸭" * 60_000, ", " * 40_000, "a\u0301" * 50_000])
 def test_the_time_is_linear_in_the_length_whatever_the_text(text):
     start = time.perf_counter()

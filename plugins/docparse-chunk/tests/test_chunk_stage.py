@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -84,7 +85,10 @@ def test_a_document_without_text_gives_an_empty_file(chunk, paper):
         (b"{}", "schema_name is None"),
         (b'{"schema_name": "DoclingDocument", "version": "2.0.0"}', "this stage reads version 1.x"),
         (b'{"schema_name": "DoclingDocument", "version": "1.0.0"}', "missing required field `body`"),
-        (b'{"schema_name": "DoclingDocument", "version": "1.0.0", "body": {"self_ref": "#/body", "label": 7}}', "label"),
+        (
+            b'{"schema_name": "DoclingDocument", "version": "1.0.0", "body": {"self_ref": "#/body", "label": 7}}',
+            "label",
+        ),
         (b'{"schema_name": "DoclingDocument", "version": "1.0.0", "body": "\xff"}', "not a DoclingDocument in JSON"),
     ],
 )
@@ -168,12 +172,14 @@ def test_min_tokens_joins_small_sections_and_zero_keeps_them_apart(chunk, paper)
 
 
 def test_overlap_tokens_repeats_the_end_of_the_chunk_before(chunk, paper):
-    sentences = [f"Sentence number {number} tells of ducks and of their many ways on the water." for number in range(40)]
+    sentences = [
+        f"Sentence number {number} tells of ducks and of their many ways on the water." for number in range(40)
+    ]
     paper.text(" ".join(sentences))
 
     _, rows = chunk(paper.data(), max_tokens=100, overlap_tokens=24)
 
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         first = after["text"].partition(".")[0] + "."
         assert before["text"].endswith(first)
         assert after["char_span"][0] < before["char_span"][1]

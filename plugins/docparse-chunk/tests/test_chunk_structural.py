@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - texts in other scripts are part of what is tested
 """What shares a chunk, under which headings."""
 
 import pytest
@@ -75,13 +76,13 @@ def test_a_small_section_joins_the_beginning_of_one_that_has_to_be_cut(chunks, p
 
 def test_the_end_of_a_chapter_does_not_join_the_next_one(chunks, paper):
     paper.heading("Ducks", 1)
-    paper.text(long(3))
+    paper.text(long(4))
     paper.heading("Teal", 2)
     paper.text("Small.")
     paper.heading("Geese", 1)
     paper.text(long(4))
 
-    assert [headings for headings, _ in chunks(paper, max_tokens=64)] == ["Ducks", "Ducks > Teal", "Geese"]
+    assert [headings for headings, _ in chunks(paper, max_tokens=50)] == ["Ducks", "Ducks > Teal", "Geese"]
 
 
 def test_no_heading_is_lost_where_nothing_follows_it(chunks, paper):
@@ -98,11 +99,15 @@ def test_no_heading_is_lost_where_nothing_follows_it(chunks, paper):
 
 
 def test_headings_that_fill_a_chunk_lose_their_outermost_first(chunks, paper):
-    paper.title(long(2))
-    paper.heading("Ducks of the lakes", 1)
-    paper.text(long(1))
+    paper.title(SENTENCE)
+    paper.text(long(2))
+    paper.heading("Ducks of the lakes in the north", 1)
+    paper.text(long(2))
 
-    assert [headings for headings, _ in chunks(paper, max_tokens=60)] == [SENTENCE + " " + SENTENCE, "Ducks of the lakes"][1:]
+    assert [headings for headings, _ in chunks(paper, max_tokens=45, min_tokens=0)] == [
+        SENTENCE,
+        "Ducks of the lakes in the north",
+    ]
 
 
 def test_a_heading_that_is_a_paragraph_is_written_like_one(chunks, paper):
@@ -139,7 +144,7 @@ def test_a_caption_is_not_left_behind(chunks, paper):
     paper.text(long(5), label="paragraph")
     paper.table([["Name", "Size"], ["Duck", "small"], ["Teal", "tiny"]], caption="Table 1: of ducks and teals")
 
-    made = [text for _, text in chunks(paper, max_tokens=80)]
+    made = [text for _, text in chunks(paper, max_tokens=80, min_tokens=0)]
 
     assert made[0] == long(5)
     assert made[1].startswith("Table 1: of ducks and teals\n\n| Name")
@@ -188,7 +193,10 @@ def test_sentences_are_kept_whole(chunks, paper):
     assert all(text.endswith("plants.") for _, text in chunks(paper))
 
 
-@pytest.mark.parametrize("text", ["人人生而自由，在尊严和权利上一律平等。" * 30, "مرحبا بالعالم، هذه بطة. " * 40, "มนุษย์ทั้งหลาย เกิดมา มีอิสระ " * 40])
+@pytest.mark.parametrize(
+    "text",
+    ["人人生而自由，在尊严和权利上一律平等。" * 30, "مرحبا بالعالم، هذه بطة. " * 40, "มนุษย์ทั้งหลาย เกิดมา มีอิสระ " * 40],
+)
 def test_any_script_is_cut_and_nothing_lost(chunks, paper, text):
     paper.text(text)
 
@@ -202,14 +210,14 @@ def test_across_headings_a_chunk_is_under_the_headings_it_begins_with(chunks, pa
     paper.title("Birds")
     for name in ("Ducks", "Geese", "Swans"):
         paper.heading(name)
-        paper.text(long(5))
+        paper.text(long(3))
 
     made = chunks(paper, cross_headings=True)
 
     assert made[0][0] == "Birds"
     assert made[0][1].startswith(f"Ducks\n\n{SENTENCE}")
-    assert made[1][0] == "Birds > Geese"
-    assert "".join(text for _, text in made).count(SENTENCE) == 15
+    assert made[1][0] == "Birds > Swans"
+    assert "".join(text for _, text in made).count(SENTENCE) == 9
 
 
 def test_pages_keep_headings_that_are_cut_apart(paper, minilm):

@@ -336,6 +336,13 @@ def test_an_empty_index_has_no_hits_and_no_model(pipeline):
             index.search("duck")
 
 
+def test_an_empty_index_has_no_vectors(pipeline):
+    pipeline.context()
+
+    with open_reader(pipeline.database) as connection:
+        assert len(load_matrix(connection, read_contents(connection)).ids) == 0
+
+
 def test_a_provider_that_is_not_installed_is_named(pipeline):
     pipeline.add("a.pdf", "duck")
 

@@ -10,6 +10,8 @@ import pytest
 
 import docparse_index
 from docparse_index import open_index
+from docparse_index._store import Model, open_store
+from docparse_index._write import Chunk, replace_document
 from docparse_runner import StageError, Status, WorkItem
 
 
@@ -215,6 +217,34 @@ def test_rows_that_are_not_chunks_are_an_input_error(pipeline, make_rows, make_n
         pipeline.run(item)
 
     assert caught.value.category == "input"
+
+
+@pytest.mark.parametrize("footer", [b"{", b"[]", b"{}", b"\xff"])
+def test_vectors_of_unknown_origin_are_an_input_error(pipeline, make_rows, make_noise, footer):
+    item = pipeline.item("a.pdf", make_rows("a.pdf", ["one"]), make_noise(["one"]))
+    path = item.inputs["embeddings"]
+    pq.write_table(pq.read_table(path).replace_schema_metadata({b"docparse": footer}), path)
+
+    with pytest.raises(StageError, match=r"the footer of a\.pdf\.vectors\.parquet does not say model") as caught:
+        pipeline.run(item)
+
+    assert caught.value.category == "input"
+
+
+def test_a_full_disk_is_an_io_error_that_leaves_the_old_document(pipeline):
+    pipeline.add("a.pdf", "old")
+    before = dump(pipeline)
+    chunks = [Chunk(row={"chunk_id": f"c{n}", "text": "word " * 1000}, vector=bytes(32)) for n in range(100)]
+    model = Model(digest="sha256:noise", dimension=8, provider="p", name="m")
+
+    with open_store(pipeline.database) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+        with pytest.raises(StageError, match="the index cannot be written: database or disk is full") as caught:
+            replace_document(connection, "a.pdf", model, chunks)
+
+    assert caught.value.category == "io"
+    assert dump(pipeline) == before
 
 
 def test_with_another_model_documents_move_over_one_by_one(pipeline, make_rows, make_noise):

@@ -15,6 +15,7 @@ from collections import deque
 
 import msgspec
 
+from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
 from docparse_runner.executors._frames import Inbox, frame
@@ -24,6 +25,7 @@ FLUSH_S = 0.005
 """Results of quick items are gathered this long."""
 
 _BLOCK = 1 << 18
+_TAIL = 4000
 
 
 class _SlotGate:
@@ -89,6 +91,8 @@ class _Child:
             _forget_output()
             result = runner.process(task)
             result.peak_rss, _ = peak_rss_and_cpu()
+            if result.error is not None:
+                result.error = _with_output(result.error)
             self._gate.enter(Phase.SEND, task.number)
         self._results.append(result)
         if last or time.monotonic() - self._flushed > FLUSH_S:
@@ -112,6 +116,18 @@ def _forget_output() -> None:
     sys.stderr.flush()
     if os.fstat(1).st_size:
         os.ftruncate(1, 0)
+
+
+def _with_output(error: ErrorRecord) -> ErrorRecord:
+    """Return the failure with the last lines that its item printed."""
+    printed = b""
+    with contextlib.suppress(OSError, ValueError):  # the stage may have closed them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        printed = os.pread(1, _TAIL, max(0, os.fstat(1).st_size - _TAIL)).strip()
+    if not printed:
+        return error
+    return msgspec.structs.replace(error, detail=f"{error.detail}\n{printed.decode('utf-8', 'replace')}".strip())
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ alone: a forked grandchild keeps the socket open, and a child that closes its de
 """
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -62,9 +63,11 @@ class Supervised:
         queue: tasks it was given and has not answered, oldest first.
         alone: whether it must get nothing beside what it has.
         draining: whether it was told to start nothing more.
+        shortest_limit_s: the shortest deadline of what waits or runs in it, seconds; infinite without one.
         estimate_s: moving average of an item's seconds, 0 before the first.
         death: descriptor that becomes readable when it has ended.
         channel: socket to it.
+        mute_until: monotonic time of the SIGKILL once it has closed its channel and lives on.
         doomed: (monotonic time of the SIGKILL, number of the item given up) after SIGTERM was sent.
         born: monotonic time of its start.
         answered: whether it ever answered.
@@ -79,7 +82,9 @@ class Supervised:
         self.queue: deque[Task] = deque()
         self.alone = False
         self.draining = False
+        self.shortest_limit_s = math.inf
         self.estimate_s = 0.0
+        self.mute_until: float | None = None
         self.doomed: tuple[float, int] | None = None
         self.born = time.monotonic()
         self.answered = False
@@ -100,7 +105,7 @@ class Supervised:
 
     def _start(self, spec: WorkerSpec, descriptor: int) -> "subprocess.Popen[bytes]":
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        output = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        output = os.open(self._log, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             return subprocess.Popen(
                 [sys.executable, "-m", "docparse_runner.executors._child", str(descriptor)],
@@ -115,12 +120,24 @@ class Supervised:
             os.close(output)
 
     @property
+    def is_reaped(self) -> bool:
+        """Whether the process was collected, so that its id may be another's by now."""
+        return self._process.returncode is not None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it must get nothing more, because it is about to die."""
+        return self.doomed is not None or self.mute_until is not None
+
+    @property
     def wants_to_write(self) -> bool:
         """Whether bytes wait for the socket to take them."""
         return bool(self._outbox)
 
     def give(self, tasks: list[Task]) -> None:
         """Send tasks; never blocks."""
+        limits = [task.timeout_s for task in tasks if task.timeout_s]
+        self.shortest_limit_s = min([*limits, self.shortest_limit_s if self.queue else math.inf])
         self.queue.extend(tasks)
         self._write(frame(_encode(tasks)))
 
@@ -181,6 +198,8 @@ class Supervised:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
+        if self.is_reaped:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 

@@ -5,6 +5,7 @@ can wedge nobody. (Design and measurements: docs/explanation.)
 """
 
 import contextlib
+import math
 import os
 import pickle
 import selectors
@@ -33,6 +34,7 @@ PREFETCH_MAX = 64
 COMMIT_LIMIT_S = 300.0
 SEND_LIMIT_S = 120.0
 CLOSE_LIMIT_S = 10.0
+MUTE_LIMIT_S = 1.0
 
 
 def _devices() -> list[str]:
@@ -108,7 +110,7 @@ class ProcessExecutor:
         return 0 if self._draining else sum(max(0, self._depth(worker) - len(worker.queue)) for worker in self._workers)
 
     def _depth(self, worker: Supervised) -> int:
-        if worker.alone or worker.doomed:
+        if worker.alone or worker.is_ending:
             return 0
         if not worker.answered:
             return 1
@@ -116,7 +118,7 @@ class ProcessExecutor:
 
     def submit(self, task: Task, *, alone: bool) -> None:
         """Give the task to the worker with the most room; with `alone`, to one that has nothing."""
-        free = [worker for worker in self._workers if not worker.alone and not worker.doomed]
+        free = [worker for worker in self._workers if not worker.alone and not worker.is_ending]
         idle = [worker for worker in free if not worker.queue]
         worker = min(idle or free or self._workers, key=lambda worker: len(worker.queue) - self._depth(worker))
         worker.alone = alone
@@ -166,7 +168,7 @@ class ProcessExecutor:
         for worker in self._workers:
             worker.hang_up()
         end = time.monotonic() + (0 if self._killing else CLOSE_LIMIT_S)
-        for worker in self._workers:
+        for worker in [each for each in self._workers if not each.is_reaped]:
             with selectors.DefaultSelector() as selector:
                 selector.register(worker.death, selectors.EVENT_READ)
                 selector.select(max(0.0, end - time.monotonic()))
@@ -198,9 +200,9 @@ class ProcessExecutor:
             worker.flush()
             self._watch_writes(worker)
         if mask & selectors.EVENT_READ and not self._read(worker):
-            # It closed its end and lives on: no result can come any more, so it is as good as dead.
+            # It closed its end: it is about to die, maybe with a traceback. If it lives on, no result can come.
             self._selector.unregister(worker.channel)
-            worker.kill()
+            worker.mute_until = time.monotonic() + MUTE_LIMIT_S
 
     def _read(self, worker: Supervised) -> bool:
         results, is_open = worker.receive()
@@ -214,14 +216,21 @@ class ProcessExecutor:
         return Finished(result=result, worker=worker.name)
 
     def _next_deadline(self) -> float | None:
+        """Return the seconds after which to look at the workers again, None for when something happens.
+
+        Nobody tells when an item starts, so none may wait unseen for longer than its own limit.
+        """
         now = time.monotonic()
         ends = [end - now for worker in self._workers if (end := self._deadline(worker, *worker.on())) is not None]
-        return max(0.0, min(ends)) if ends else None
+        ends += [worker.shortest_limit_s for worker in self._workers if worker.queue]
+        return max(0.0, min(ends)) if ends and min(ends) < math.inf else None
 
     def _deadline(self, worker: Supervised, task: Task | None, since: float, phase: Phase) -> float | None:
         """Return the monotonic time at which something has to be done about a worker that is on this."""
         if worker.doomed:
             return worker.doomed[0]
+        if worker.mute_until:
+            return worker.mute_until
         if not worker.queue:
             return None
         if task is None:
@@ -237,7 +246,7 @@ class ProcessExecutor:
             if end is None or end > now:
                 continue
             task = state[0]
-            if worker.doomed or task is None:
+            if worker.is_ending or task is None:
                 worker.kill()
                 continue
             self._slots.expire(worker.slot, task.number)
@@ -251,7 +260,7 @@ class ProcessExecutor:
         death = _Death(
             worker=worker.name,
             phase=phase,
-            seconds=time.monotonic() - since,
+            seconds=time.monotonic() - (since or worker.born),
             limit=self._limit(task, phase) if task and worker.doomed else 0.0,
             output=worker.last_output(),
             code=self._bury(worker),
@@ -266,6 +275,7 @@ class ProcessExecutor:
         suspects = rest.index(task) + 1 if task in rest else 0
         for place, each in enumerate(rest):
             self._events.append(Returned(number=each.number, suspect=place < suspects))
+        worker.queue.clear()
         if not self._killing:
             self._workers[worker.slot] = self._spawn(worker.slot)
 

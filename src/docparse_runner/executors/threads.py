@@ -4,6 +4,7 @@ A thread cannot be killed. One that passes its deadline is abandoned and replace
 its item is not tried again while it lives.
 """
 
+import math
 import queue
 import threading
 import time
@@ -121,13 +122,11 @@ class ThreadExecutor:
 
     def wait(self, timeout: float | None) -> list[Event]:
         """Return finished items and those that passed their deadline."""
-        deadlines = [deadline for thread in self._threads if (deadline := thread.deadline()) is not None]
-        if deadlines:
-            left = max(0.0, min(deadlines) - time.monotonic())
-            timeout = left if timeout is None else min(timeout, left)
+        left = self._look_again()
+        timeout = min(left, math.inf if timeout is None else timeout)
         events: list[Event] = []
         try:
-            event = self._events.get(timeout=timeout)
+            event = self._events.get(timeout=None if timeout == math.inf else timeout)
             while True:
                 if event is not None:
                     events.append(event)
@@ -135,6 +134,13 @@ class ThreadExecutor:
         except queue.Empty:
             pass
         return events + self._expired()
+
+    def _look_again(self) -> float:
+        """Return the seconds after which an item may be late: nobody tells when it has started after the set-up."""
+        now = time.monotonic()
+        ends = [deadline - now for thread in self._threads if (deadline := thread.deadline()) is not None]
+        ends += [task.timeout_s for thread in self._threads if (task := thread.task) is not None and task.timeout_s]
+        return max(0.0, min(ends, default=math.inf))
 
     def _expired(self) -> list[Event]:
         now = time.monotonic()

@@ -10,18 +10,21 @@ from docparse_chunk._pack import Range, Strip, pack
 from docparse_chunk._units import Chunk, Limits, Unit
 
 
-def composed(sections: Sequence[Measured], limits: Limits) -> Iterator[Chunk]:
+def composed(sections: Sequence[Measured], limits: Limits, *, cross: bool) -> Iterator[Chunk]:
     """Yield the chunks of consecutive sections that may share chunks.
 
     The headings of a chunk are those that hold for all of it; headings of its sections beyond those stand in its text.
-    Where it begins in the middle of a section and goes on into the next, they are those at its beginning.
+    With `cross`, where it begins in the middle of a section and goes on, they are those at its beginning.
 
     Args:
         sections: at least one.
         limits: what chunks have to keep to.
+        cross: whether a chunk that begins in the middle of a section may go on into the next.
     """
     row = _Row.of(sections)
-    ranges = pack(row.strip, limits.max_tokens, min_tokens=limits.min_tokens, overlap=limits.overlap_tokens)
+    ranges = pack(
+        row.strip, limits.max_tokens, min_tokens=limits.min_tokens, overlap=limits.overlap_tokens, cross=cross
+    )
     return (row.chunk(range_) for range_ in ranges)
 
 

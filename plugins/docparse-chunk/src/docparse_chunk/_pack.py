@@ -61,8 +61,14 @@ class Strip:
         end = bisect_right(self.sums, budget - self.lead_ins[start] + self.sums[body]) - 1
         return min(max(end, body + 1), len(self))
 
+    def rest_of_section(self, start: int) -> int:
+        """Return the end of the section that `start` is in the middle of; at a section's beginning, of the strip."""
+        if start == 0 or self.section[start - 1] != self.section[start]:
+            return len(self)
+        return bisect_right(self.section, self.section[start])
 
-def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0) -> list[Range]:
+
+def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0, cross: bool = False) -> list[Range]:
     """Return consecutive ranges of the strip, each as long as fits.
 
     Args:
@@ -70,12 +76,13 @@ def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0) ->
         budget: most tokens of a range, lead-in included.
         min_tokens: the last two ranges are evened out when the last one is smaller and of the same section.
         overlap: most tokens that a range repeats from the end of the one before, in the same section.
+        cross: whether a range that begins in the middle of a section may go on into the next.
     """
     ranges: list[Range] = []
     start = end = 0
     while end < len(strip):
         start = _stepped_back(strip, ranges[-1][0], end, budget, overlap) if ranges and overlap else end
-        furthest = strip.furthest(start, budget)
+        furthest = min(strip.furthest(start, budget), len(strip) if cross else strip.rest_of_section(start))
         end = _best_cut(strip, start, max(furthest, end + 1), floor=end)
         ranges.append((start, end))
     return _evened(strip, ranges, budget, min_tokens)
@@ -102,9 +109,14 @@ def _best_cut(strip: Strip, start: int, end: int, floor: int) -> int:
         cut = next(cuts, start)
         best = cut if strip.sums[cut] >= half and cut > start else end
     kept = best
-    while kept - 1 > max(start, floor, best - _LONGEST_LEAD) and strip.leads[kept - 1]:
+    while kept - 1 > max(start, floor, best - _LONGEST_LEAD) and _leads(strip, kept):
         kept -= 1
-    return best if strip.leads[kept - 1] else kept
+    return best if _leads(strip, kept) else kept
+
+
+def _leads(strip: Strip, cut: int) -> bool:
+    """Say whether what stands before the cut introduces what stands behind it; no section introduces the next."""
+    return strip.leads[cut - 1] and strip.section[cut - 1] == strip.section[cut]
 
 
 def _stepped_back(strip: Strip, previous: int, end: int, budget: int, overlap: int) -> int:

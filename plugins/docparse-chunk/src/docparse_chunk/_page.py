@@ -23,7 +23,7 @@ def page(document: Document, counter: TokenCounter, limits: Limits) -> Iterator[
     """
     pieces = _by_page(measured(document, counter, limits.max_tokens))
     for _, group in groupby(pieces, key=lambda piece: piece[0]):
-        yield from composed([section for _, section in group], limits)
+        yield from composed([section for _, section in group], limits, cross=True)
 
 
 def _by_page(sections: list[Measured]) -> Iterator[tuple[int, Measured]]:

@@ -25,7 +25,7 @@ def structural(document: Document, counter: TokenCounter, limits: Limits) -> Ite
     sections = measured(document, counter, limits.max_tokens)
     groups = [sections] if limits.cross_headings and sections else _groups(sections, limits)
     for group in groups:
-        yield from composed(group, limits)
+        yield from composed(group, limits, cross=limits.cross_headings)
 
 
 @attrs.define

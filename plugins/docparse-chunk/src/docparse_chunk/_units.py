@@ -106,19 +106,19 @@ class Unit:
         """Return the unit in pieces.
 
         Args:
-            spans: start and end in `text` of each piece, in order; only white space may be left out between them.
+            spans: start and end in `text` of each piece, in order; only white space may be left out around them.
         """
         pieces = []
         previous = 0
         for number, (start, end) in enumerate(spans):
-            before = self.text[previous:start] if number else self.before
+            before = ("" if number else self.before) + self.text[previous:start]
             pieces.append(
                 Unit(
                     text=self.text[start:end],
                     before=before,
                     kind=self.kind,
-                    start=self.start + start if self._is_verbatim else self.start,
-                    end=self.start + end if self._is_verbatim else self.end,
+                    start=self._place(start),
+                    end=self._place(end),
                     sources=_within(self.sources, start, end),
                     opens=before.count("\n") > 1 if number else self.opens,
                     leads=self.leads and number == len(spans) - 1,
@@ -128,9 +128,10 @@ class Unit:
             previous = end
         return pieces
 
-    @property
-    def _is_verbatim(self) -> bool:
-        return self.end - self.start == len(self.text)
+    def _place(self, offset: int) -> int:
+        """Return where a character of `text` stands in the body text; a title in front of a cell stands nowhere."""
+        title = len(self.text) - (self.end - self.start)
+        return self.start + max(0, offset - title)
 
 
 def _within(sources: tuple[tuple[int, Source], ...], start: int, end: int) -> tuple[tuple[int, Source], ...]:

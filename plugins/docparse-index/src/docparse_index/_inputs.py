@@ -83,6 +83,7 @@ def _model(path: Path, metadata: Mapping[bytes, bytes]) -> Model:
         footer = json.loads(metadata.get(b"docparse", b"{}"))
     except ValueError:
         footer = {}
+    footer = footer if isinstance(footer, dict) else {}
     missing = [name for name, kind in _NEEDED.items() if not isinstance(footer.get(name), kind)]
     if missing:
         msg = f"the footer of {path.name} does not say {', '.join(missing)}: it is not what the stage embed writes"

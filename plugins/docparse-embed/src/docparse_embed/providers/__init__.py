@@ -95,7 +95,7 @@ class Provider(Protocol):
 
         Args:
             found: what ``find`` returned.
-            device: ``cpu``, or the number of an accelerator as text.
+            device: ``cpu``, or the name of the accelerator, which is then the only one that this process sees.
             threads: how many threads numeric libraries may use.
         """
 

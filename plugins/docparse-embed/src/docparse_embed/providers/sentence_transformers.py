@@ -40,7 +40,7 @@ def open_encoder(found: FoundModel, *, device: str, threads: int) -> Iterator["S
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
     torch.set_num_threads(threads)
-    where = device if device == "cpu" else f"cuda:{device}"
+    where = "cpu" if device == "cpu" else "cuda"
     model = SentenceTransformer(str(found.location), device=where, local_files_only=True)
     yield SentenceTransformersEncoder(model)
 

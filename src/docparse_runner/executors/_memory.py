@@ -1,0 +1,61 @@
+"""Memory of worker processes: how much a worker and what it started use, and whether the kernel killed for want of it."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import psutil
+
+SAMPLE_S = 0.1
+"""Between two looks at the memory of busy workers."""
+
+_PREFERRED_VICTIM = 500
+"""Added to a worker's badness, of at most 1000, so that the kernel kills it before the runner or the user's session."""
+
+
+def tree_rss(pid: int) -> int:
+    """Return the resident set of a process and of all it started, in bytes; 0 when it is gone."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        total = process.memory_info().rss
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += child.memory_info().rss
+    return total
+
+
+def offer_as_victim(pid: int) -> None:
+    """Tell the kernel to prefer this process when memory runs out (Linux); elsewhere nothing."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(_PREFERRED_VICTIM), encoding="ascii")
+
+
+class OomCounter:
+    """How often the kernel killed a process of this control group for want of memory (Linux, cgroup v2)."""
+
+    def __init__(self, events: Path | None = None) -> None:
+        """Start to count; `events` is the group's ``memory.events``, found by itself without one."""
+        self._events = events or _events_of_this_group()
+        self._seen = self._count()
+
+    def has_risen(self) -> bool:
+        """Return whether it happened since the last call."""
+        count = self._count()
+        risen, self._seen = count > self._seen, count
+        return risen
+
+    def _count(self) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            lines = self._events.read_text(encoding="ascii").splitlines()
+            return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+        return 0
+
+
+def _events_of_this_group() -> Path:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
+                if line.startswith("0::"):
+                    return Path("/sys/fs/cgroup") / line[3:].lstrip("/") / "memory.events"
+    return Path("/nonexistent/memory.events")
