@@ -34,7 +34,7 @@ def stages(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("DOCPARSE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(sys, "path", [str(STAGES), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", str(STAGES))
+    monkeypatch.setenv("PYTHONPATH", str(STAGES), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -96,16 +96,13 @@ def family(pid):
         return []
 
 
-@pytest.fixture(name="family")
-def _family():
-    return family
+class Watch:
+    """Looks at processes, and waits for things to happen."""
 
+    family = staticmethod(family)
 
-@pytest.fixture
-def alive():
-    """Return a function that returns those processes that still run; a zombie does not."""
-
-    def running(processes):
+    def alive(self, processes):
+        """Return those that still run; a zombie does not."""
         found = []
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -113,21 +110,19 @@ def alive():
                     found.append(process)
         return found
 
-    return running
-
-
-@pytest.fixture
-def wait_until():
-    """Return a function that waits for a condition and returns its value."""
-
-    def wait(condition, what="it", seconds=60):
+    def until(self, condition, what, seconds=60):
+        """Wait for a condition and return its value."""
         end = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < end, f"waited {seconds} s for {what}"
             time.sleep(0.02)
         return found
 
-    return wait
+
+@pytest.fixture
+def watch():
+    """Return what looks at processes and waits."""
+    return Watch()
 
 
 @pytest.fixture
@@ -213,7 +208,7 @@ def install(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def install(stages, monkeypatch):
+def install_module(stages, monkeypatch):
     """Return a function that installs a package of one module, here and in children.
 
     Its entry points are given as group → name → object.
@@ -221,7 +216,7 @@ def install(stages, monkeypatch):
     site = stages / "site"
     site.mkdir()
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{STAGES}")
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     modules = []
 
     def add(name, text, **groups):

@@ -162,9 +162,9 @@ FILES = {
     "unknown runner key": ("[runner]\nworker = 1\n", "unknown key runner.worker; known: "),
     "nearest runner key": ("[runner]\nworker = 1\n", "Did you mean 'workers'?"),
     "unknown stage key": ("[stage.upper]\nsufix = 'x'\n", "unknown key stage.upper.sufix; known: "),
-    "unknown key of a stage's runner": ("[stage.upper.runner]\ntimeout = 1\n", "unknown key stage.upper.runner.timeout"),
-    "misspelt stage": ("[stage.uper]\nsuffix = 'x'\n", "[stage.uper]: no such stage is installed. Did you mean 'upper'?"),
-    "shared key in a stage": ("[stage.upper]\nlanguage = 'de'\n", "language is shared between stages; set it in [shared]"),
+    "unknown key of a stage's runner": ("[stage.upper.runner]\nlimits = 1\n", "key stage.upper.runner.limits"),
+    "misspelt stage": ("[stage.uper]\nsuffix = 'x'\n", "no such stage is installed. Did you mean 'upper'?"),
+    "shared key in a stage": ("[stage.upper]\nlanguage = 'de'\n", "is shared between stages; set it in [shared]"),
     "misspelt shared key": ("[shared]\nlangage = 'de'\n", "Did you mean 'language'?"),
     "unknown pipeline key": ("[pipeline]\nstage = []\n", "unknown key pipeline.stage; known: stages, with, skip."),
     "wrong type": ("[stage.upper]\ndelay_s = 'long'\n", "stage.upper.delay_s must be a number"),
@@ -188,7 +188,7 @@ def test_a_bad_configuration_is_told_in_one_sentence_and_touches_nothing(docs, d
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "sentence"),
+    "case",
     [
         ("DOCPARSE_UPPER__SUFIX", "x", "Did you mean 'DOCPARSE_UPPER__SUFFIX'?"),
         ("DOCPARSE_RUNNER__WORKER", "1", "unknown variable DOCPARSE_RUNNER__WORKER; known: "),
@@ -196,7 +196,8 @@ def test_a_bad_configuration_is_told_in_one_sentence_and_touches_nothing(docs, d
         ("DOCPARSE_SHARED__LANGAGE", "de", "Did you mean"),
     ],
 )
-def test_a_bad_variable_is_told_in_one_sentence(docs, docparse, stages, monkeypatch, variable, value, sentence):
+def test_a_bad_variable_is_told_in_one_sentence(docs, docparse, stages, monkeypatch, case):
+    variable, value, sentence = case
     docs(a="text")
     monkeypatch.setenv(variable, value)
     before = tree(stages)
@@ -209,11 +210,11 @@ def test_a_bad_variable_is_told_in_one_sentence(docs, docparse, stages, monkeypa
     assert tree(stages) == before
 
 
-def test_the_kinds_of_a_data_root_have_one_maker(docs, docparse, install):
+def test_the_kinds_of_a_data_root_have_one_maker(docs, docparse, install_module):
     docs(a="text")
     docparse("run", "upper", "docs", "--workers", 0)
     text = (Path(__file__).parent / "stages" / "stage_upper.py").read_text().replace('name="upper"', 'name="rival"')
-    install("rival_stage", text, stages={"rival": "rival_stage"})
+    install_module("rival_stage", text, stages={"rival": "rival_stage"})
 
     ended = docparse("run", "rival", "docs", "--workers", 0)
 
@@ -403,9 +404,9 @@ def test_status_counts_unreadable_lines_and_a_run_warns_of_them(docs, docparse, 
     assert "1 lines of the manifest of upper are unreadable" in caplog.text
 
 
-def test_stages_lists_what_is_installed_and_what_is_broken_and_why(docparse, install):
-    install("broken_stage", "import a_library_that_is_missing", stages={"broken": "broken_stage"})
-    install("wrong_stage", "def docparse_stage():\n    return 3", stages={"wrong": "wrong_stage"})
+def test_stages_lists_what_is_installed_and_what_is_broken_and_why(docparse, install_module):
+    install_module("broken_stage", "import a_library_that_is_missing", stages={"broken": "broken_stage"})
+    install_module("wrong_stage", "def docparse_stage():\n    return 3", stages={"wrong": "wrong_stage"})
 
     plain, said = docparse("stages"), docparse("stages", "--json")
 
@@ -430,9 +431,9 @@ def test_stages_lists_what_is_installed_and_what_is_broken_and_why(docparse, ins
     assert any(line.startswith("broken       broken_stage 1.0  BROKEN: broken: cannot be loaded") for line in lines)
 
 
-def test_a_broken_stage_does_not_hurt_the_others(docs, docparse, install):
+def test_a_broken_stage_does_not_hurt_the_others(docs, docparse, install_module):
     docs(a="text a")
-    install("broken_stage", "import a_library_that_is_missing", stages={"broken": "broken_stage"})
+    install_module("broken_stage", "import a_library_that_is_missing", stages={"broken": "broken_stage"})
 
     good, bad = docparse("run", "upper", "docs", "--workers", 0), docparse("run", "broken", "docs")
 
@@ -552,11 +553,11 @@ def test_config_stops_the_pipeline_with_2(pipeline, docparse):
     assert "[2/2]" not in ended.err
 
 
-def test_run_all_takes_the_locks_of_all_its_stages(pipeline, spawn, docparse, history, wait_until, stages):
+def test_run_all_takes_the_locks_of_all_its_stages(pipeline, spawn, docparse, history, watch, stages):
     docparse("run", "upper", "docs")
     docparse("run", "count")
     process = spawn("run", "all", "docs", "--force", "--workers", 1, "--set", "upper.delay_s=1")
-    wait_until(lambda: (stages / "docparse-data/.locks/join.holder.json").exists(), "the last lock")
+    watch.until((stages / "docparse-data/.locks/join.holder.json").exists, "the last lock")
 
     refused = docparse("run", "join")
 
@@ -698,12 +699,12 @@ def test_a_broken_pipe_ends_quietly(docs, docparse, spawn, words):
     assert "Broken" not in err
 
 
-def test_ctrl_c_before_the_run_begins_is_130(docs, docparse, install):
+def test_ctrl_c_before_the_run_begins_is_130(docs, docparse, install_module):
     docs(a="text")
     text = (Path(__file__).parent / "stages" / "stage_upper.py").read_text()
     text = text.replace('name="upper"', 'name="early"').replace(
         'return {"engine"', "raise KeyboardInterrupt\n    return {1"
     )
-    install("early_stage", text, stages={"early": "early_stage"})
+    install_module("early_stage", text, stages={"early": "early_stage"})
 
     assert docparse("run", "early", "docs").code == 130

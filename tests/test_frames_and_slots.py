@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docparse_runner._worker import Phase
-from docparse_runner.executors._frames import MAX_FRAME, Inbox, frame
+from docparse_runner.executors._frames import MAX_FRAME, Channel, Inbox, frame
 from docparse_runner.executors._slots import SIZE, Slots
 
 NOTHING = (-1, 0.0, Phase.IDLE)
@@ -87,20 +87,72 @@ def test_a_taken_frame_is_not_changed_by_what_arrives_later():
     assert taken == b"first"
 
 
-def test_a_large_frame_crosses_a_real_socket():
-    data = bytes(range(256)) * 300
-    inbox = Inbox()
+# --- the runner's end of a socket
+
+
+@pytest.fixture
+def channel():
+    """Return the runner's end of a socket and the worker's."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        rest = memoryview(frame(data))
-        while rest:
-            rest = rest[ours.send(rest[:5000]) :]
-            inbox.feed(theirs.recv(7000))
-        ours.close()
-        while received := theirs.recv(7000):
-            inbox.feed(received)
+        theirs.settimeout(60)
+        yield Channel(ours), theirs
 
-    assert inbox.take() == data
+
+def test_a_frame_reaches_the_worker(channel):
+    ours, theirs = channel
+
+    ours.write(b"task")
+
+    assert theirs.recv(100) == frame(b"task")
+    assert not ours.wants_to_write
+
+
+def test_a_frame_that_the_socket_cannot_take_waits_and_blocks_nobody(channel):
+    ours, theirs = channel
+    data = bytes(range(256)) * 40_000
+    inbox = Inbox()
+
+    ours.write(data)
+    ours.write(b"next")
+    assert ours.wants_to_write
+
+    found = []
+    while len(found) < 2:
+        inbox.feed(theirs.recv(1 << 20))
+        found += drain(inbox)
+        ours.flush()
+    assert found == [data, b"next"]
+    assert not ours.wants_to_write
+
+
+def test_frames_of_a_worker_are_received_once_they_are_whole(channel):
+    ours, theirs = channel
+
+    theirs.sendall(frame(b"one") + frame(b"two") + frame(b"three")[:5])
+    assert ours.receive() == ([b"one", b"two"], True)
+    assert ours.receive() == ([], True)
+
+    theirs.sendall(frame(b"three")[5:])
+    assert ours.receive() == ([b"three"], True)
+
+
+def test_what_a_worker_sent_before_it_closed_its_end_is_received(channel):
+    ours, theirs = channel
+
+    theirs.sendall(frame(b"last") + b"torn")
+    theirs.close()
+
+    assert ours.receive() == ([b"last"], False)
+
+
+def test_writing_to_a_worker_that_died_is_no_error_and_leaves_nothing_to_write(channel):
+    ours, theirs = channel
+    theirs.close()
+
+    ours.write(b"task")
+
+    assert not ours.wants_to_write
 
 
 # --- slots
@@ -122,6 +174,7 @@ def test_a_new_record_is_that_of_a_worker_that_has_not_started(slots):
     assert parent.read(1) == NOTHING
     assert parent.expired(1) == -1
     assert not parent.stopping(1)
+    assert parent.may_start(1)
 
 
 @pytest.mark.parametrize("number", [-1, 0, 1, 2**40])
@@ -153,6 +206,37 @@ def test_the_child_learns_that_it_must_start_nothing_more(slots):
     assert child.stopping(1)
     assert not child.stopping(0)
     assert not child.stopping(2)
+
+
+def test_a_worker_that_is_held_starts_nothing_but_its_run_is_not_stopping(slots):
+    parent, child = slots
+
+    parent.hold(1)
+
+    assert not child.may_start(1)
+    assert not child.stopping(1)
+    assert child.may_start(0)
+    assert child.may_start(2)
+
+
+def test_a_worker_that_is_released_may_start_again(slots):
+    parent, child = slots
+    parent.hold(1)
+
+    parent.release(1)
+
+    assert child.may_start(1)
+
+
+def test_nothing_takes_back_that_a_run_is_stopping(slots):
+    parent, child = slots
+    parent.stop(1)
+
+    parent.hold(1)
+    parent.release(1)
+
+    assert child.stopping(1)
+    assert not child.may_start(1)
 
 
 def test_no_field_of_a_record_overwrites_another(slots):

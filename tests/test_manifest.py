@@ -183,6 +183,8 @@ try:
     append_lines(path, [b"x" * 1000, b"y" * 1000])
 except Exception as error:
     print(type(error).__name__, error)
+finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 """
 
 

@@ -248,7 +248,7 @@ def test_an_id_is_not_gone_when_a_folder_could_not_be_listed_until_it_can(listin
     problems, covered = whole.problems, whole.covers("papers/2024/b.txt")
     ids(whole)
 
-    assert problems == [f"{papers.path}/2024/ cannot be listed: No such file or directory"]
+    assert problems == [f"{papers.path}/2024 cannot be listed: No such file or directory"]
     assert not covered
     assert (whole.problems, whole.covers("papers/2024/b.txt")) == ([], True)
 
@@ -304,7 +304,7 @@ def test_a_join_of_artifacts_made_elsewhere_takes_the_partner_that_lies_beside(w
     workspace.declare("upper", {"upper": ".upper"})
     workspace.declare("count", {"count": ".json"})
     fill(tmp_path / "made", "a.upper", "a.json", "b.upper")
-    fill(workspace.root, "count/made/b.json")
+    fill(workspace.root, "count/made/a.json", "count/made/b.json")
 
     first, second = listing(JOIN, InputRoot(name="made", path=tmp_path / "made", kind="upper")).items({})
 

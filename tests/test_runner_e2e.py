@@ -60,6 +60,11 @@ def new_rows(history):
     return since
 
 
+def everywhere(row):
+    """Return stage → this row alone."""
+    return {stage: [row] for stage in STAGES}
+
+
 def read(path):
     return Path("docparse-data", path).read_text()
 
@@ -115,7 +120,7 @@ def test_inputs_are_remembered_and_a_new_document_alone_is_done(docs, run, new_r
 
     run()
 
-    assert new_rows() == dict.fromkeys(STAGES, [("docs/c.txt", "success", "new")])
+    assert new_rows() == everywhere(("docs/c.txt", "success", "new"))
 
 
 def test_editing_one_document_redoes_it_alone_at_every_stage(docs, run, new_rows):
@@ -126,7 +131,7 @@ def test_editing_one_document_redoes_it_alone_at_every_stage(docs, run, new_rows
 
     run()
 
-    assert new_rows() == dict.fromkeys(STAGES, [("docs/b.txt", "success", "input changed")])
+    assert new_rows() == everywhere(("docs/b.txt", "success", "input changed"))
     assert read("store/docs_b.txt") == 'ANOTHER TEXT{"letters": 12}'
 
 
@@ -175,8 +180,7 @@ def test_a_deleted_document_is_gone_at_every_stage_and_the_last_one_is_told(docs
 
     said = run()
 
-    gone = [("docs/b.txt", "gone", "the document is gone")]
-    assert new_rows() == dict.fromkeys(STAGES, gone)
+    assert new_rows() == everywhere(("docs/b.txt", "gone", "the document is gone"))
     assert entries() == ["docs_a.txt"], "join was told, and took the document out of its store"
     assert read("upper/docs/b.txt.upper.txt") == "TEXT B", "files stay until they are pruned"
     assert ", 1 gone in " in said["upper"]
@@ -184,7 +188,7 @@ def test_a_deleted_document_is_gone_at_every_stage_and_the_last_one_is_told(docs
     assert new_rows() == {"upper": [], "count": [], "join": []}
     docs(b="text b")
     run()
-    assert new_rows() == dict.fromkeys(STAGES, [("docs/b.txt", "success", "new")])
+    assert new_rows() == everywhere(("docs/b.txt", "success", "new"))
     assert entries() == ["docs_a.txt", "docs_b.txt"]
 
 
@@ -270,20 +274,18 @@ def staged():
     return [path for path in Path("docparse-data", ".staging").rglob("*") if path.is_file()]
 
 
-def test_after_kill_9_a_second_run_finishes_and_does_nothing_twice(
-    docs, spawn, docparse, history, family, alive, wait_until
-):  # noqa: E501, PLR0913 - fixtures
+def test_after_kill_9_a_second_run_finishes_and_does_nothing_twice(docs, spawn, docparse, history, watch):
     texts = {f"d{number:02}": f"text {number} " * 10_000 for number in range(30)}
     docs(**texts)
     Path("docparse.toml").write_text('[pipeline]\nstages = ["upper", "count", "join"]\n')
     process = spawn("run", "all", "docs", "--workers", 2, "--set", "upper.delay_s=0.1")
-    wait_until(lambda: len(succeeded(history)) >= 6, "six rows")
-    children = family(process.pid)[1:]
+    watch.until(lambda: len(succeeded(history)) >= 6, "six rows")
+    children = watch.family(process.pid)[1:]
 
     process.kill()
 
     process.wait()
-    wait_until(lambda: not alive(children), "the workers to end")
+    watch.until(lambda: not watch.alive(children), "the workers to end")
     before = succeeded(history)
     run_id = history("upper")[0]["run_id"]
     assert len(children) >= 3, "two workers and their guardian"
@@ -302,26 +304,26 @@ def test_after_kill_9_a_second_run_finishes_and_does_nothing_twice(
     assert staged() == []
 
 
-def test_a_second_run_while_one_is_going_is_refused_and_names_it(docs, spawn, docparse, history, wait_until):
-    docs(**{f"d{number}": "text" for number in range(4)})
-    process = spawn("run", "upper", "docs", "--workers", 1, "--delay-s", 1)
-    wait_until(lambda: succeeded(history), "a row")
+def test_a_second_run_while_one_is_going_is_refused_and_names_it(docs, spawn, docparse, watch):
+    docs(a="text")
+    process = spawn("run", "upper", "docs", "--workers", 1, "--delay-s", 600)
+    watch.until(lambda: list(Path("docparse-data").glob(".staging/upper/*/p1/out/upper")), "the run to be going")
 
     refused = docparse("run", "upper", "docs")
-    other = docparse("run", "count", "--workers", 0)
+    other = docparse("run", "poison", "docs", "--workers", 0)
 
     assert refused.code == 2
     assert refused.err.startswith(f"docparse: upper is already running on {Path('docparse-data').absolute()}: ")
     assert f"process {process.pid} on " in refused.err
+    assert refused.err.count("\n") == 1
     assert other.code == 0, "another stage may run"
-    assert process.wait(60) == 0
-    assert len(succeeded(history)) == 4
+    assert process.poll() is None
 
 
-def test_wait_waits_for_the_run_that_is_going(docs, spawn, docparse, history, wait_until):
+def test_wait_waits_for_the_run_that_is_going(docs, spawn, docparse, history, watch):
     docs(**{f"d{number}": "text" for number in range(3)})
-    process = spawn("run", "upper", "docs", "--workers", 1, "--delay-s", 0.5)
-    wait_until(lambda: succeeded(history), "a row")
+    process = spawn("run", "upper", "docs", "--workers", 1, "--delay-s", 0.4)
+    watch.until(lambda: succeeded(history), "a row")
 
     waited = docparse("run", "upper", "--wait", "--workers", 0)
 
@@ -329,14 +331,13 @@ def test_wait_waits_for_the_run_that_is_going(docs, spawn, docparse, history, wa
     assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_one_signal_drains_and_prints_the_command_that_goes_on(
-    docs, spawn, docparse, history, family, alive, wait_until, number, code
-):  # noqa: PLR0913 - fixtures
+@pytest.mark.parametrize("case", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+def test_one_signal_drains_and_prints_the_command_that_goes_on(docs, spawn, docparse, history, watch, case):
+    number, code = case
     docs(**{f"d{place:02}": "text" for place in range(12)})
-    process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 0.5, "--suffix", "!")
-    wait_until(lambda: succeeded(history), "a row")
-    children = family(process.pid)[1:]
+    process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 0.4, "--suffix", "!")
+    watch.until(lambda: succeeded(history), "a row")
+    children = watch.family(process.pid)[1:]
 
     os.killpg(process.pid, number)
 
@@ -347,39 +348,39 @@ def test_one_signal_drains_and_prints_the_command_that_goes_on(
     assert f"upper: {len(done)} done, {12 - len(done)} cancelled in " in err
     assert len(entries("upper/docs")) == len(done), "what ran is finished and recorded"
     assert "  stopped: interrupted\n" in err
-    assert alive(children) == []
+    assert watch.alive(children) == []
     assert staged() == []
     command = err.partition("to go on: docparse ")[2].partition("\n")[0]
     assert docparse(*shlex.split(command), "--delay-s", 0).code == 0
     assert sorted(succeeded(history)) == [f"docs/d{place:02}.txt" for place in range(12)]
 
 
-def test_a_second_signal_kills(docs, spawn, history, family, alive, wait_until, stages):
+def test_a_second_signal_kills(docs, spawn, history, watch, stages):
     docs(**{f"d{number}": "text" for number in range(4)})
     with (stages / "err").open("w") as err:
         process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600, stderr=err)
-    wait_until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
-    children = family(process.pid)[1:]
+    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
+    children = watch.family(process.pid)[1:]
     os.killpg(process.pid, signal.SIGINT)
-    wait_until(lambda: "once more to stop them at once" in (stages / "err").read_text(), "the first to be heard")
+    watch.until(lambda: "once more to stop them at once" in (stages / "err").read_text(), "the first to be heard")
 
     os.killpg(process.pid, signal.SIGINT)
 
     assert process.wait(60) == 130
     assert "upper: 4 cancelled in " in (stages / "err").read_text()
     assert succeeded(history) == []
-    assert alive(children) == []
+    assert watch.alive(children) == []
     assert staged() == []
 
 
-def test_two_signals_at_once_kill_too(docs, spawn, family, alive, wait_until):
+def test_two_signals_at_once_kill_too(docs, spawn, watch):
     docs(**{f"d{number}": "text" for number in range(2)})
     process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600)
-    wait_until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
-    children = family(process.pid)[1:]
+    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
+    children = watch.family(process.pid)[1:]
 
     os.kill(process.pid, signal.SIGINT)
     os.kill(process.pid, signal.SIGTERM)
 
     assert process.wait(60) in {130, 143}
-    assert alive(children) == []
+    assert watch.alive(children) == []

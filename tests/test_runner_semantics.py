@@ -37,6 +37,8 @@ EXECUTORS = {
     "threads": {"workers": 2, "policy": "io"},
     "processes": {"workers": 2},
 }
+FULL = "the disk is full"
+BROKEN = "the listing broke"
 COUNTS = ("succeeded", "partial", "skipped", "failed", "cancelled")
 
 
@@ -114,6 +116,15 @@ class Bench:
     def calls(self, name="calls.txt"):
         path = self.folder / name
         return [line.removeprefix("docs/") for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def raising(error):
+    """Return a hook that raises."""
+
+    def hook(*_arguments):
+        raise error
+
+    return hook
 
 
 @pytest.fixture
@@ -339,10 +350,10 @@ def test_a_retry_waits_and_holds_nobody_up(bench, executor):
     bench.write(a="flaky 1 provider", b="ok", c="ok", d="after 0.1 ok")
     start = time.monotonic()
 
-    outcome = bench.run(retries=1, retry_backoff_s=10, seed=1, **executor)  # random.Random(1) says 1.34 s
+    outcome = bench.run(retries=1, retry_backoff_s=5, seed=1, **executor)  # random.Random(1) says 0.67 s
 
     assert outcome.succeeded == 4
-    assert time.monotonic() - start > 1.3
+    assert time.monotonic() - start > 0.6
     assert bench.calls()[-1] == "a"
 
 
@@ -373,7 +384,7 @@ def test_the_error_budget_stops_the_run_when_more_have_failed(bench, executor, b
 
 
 def test_items_that_run_when_the_budget_is_spent_finish_and_are_recorded(bench):
-    bench.write(a="fail input", b="after 1 ok b", **{f"d{number}": "after 1 ok" for number in range(4)})
+    bench.write(a="fail input", b="after 0.5 ok b", **{f"d{number}": "after 0.5 ok" for number in range(4)})
 
     outcome = bench.run(workers=2, policy="io", error_budget="0")
 
@@ -429,7 +440,7 @@ def test_a_process_that_passes_its_deadline_is_killed(bench):
     assert row["inputs"]["source"]["digest"].startswith("sha256:")
 
 
-def test_a_thread_that_passes_its_deadline_is_abandoned_and_writes_nothing_later(bench, wait_until):
+def test_a_thread_that_passes_its_deadline_is_abandoned_and_writes_nothing_later(bench, watch):
     bench.write(slow="waits for ever", good="ok text", last="ok too")
 
     outcome = bench.run(workers=1, policy="io", timeout_s=2, retries=3)
@@ -439,7 +450,7 @@ def test_a_thread_that_passes_its_deadline_is_abandoned_and_writes_nothing_later
     assert (row["category"], row["attempts"]) == ("timeout", 1)
     assert row["error"]["message"] == "took longer than 2 s; its thread was abandoned and may still run"
     (bench.folder / "go").touch()
-    wait_until(lambda: not [each for each in threading.enumerate() if each.name.startswith("docparse-")], "the thread")
+    watch.until(lambda: not [each for each in threading.enumerate() if each.name.startswith("docparse-")], "the thread")
     assert not bench.out("slow").exists()
 
 
@@ -529,6 +540,19 @@ def test_a_failing_document_keeps_its_last_good_output(bench, executor):
         assert outcome.notes == ("1 failed documents keep their last good output (stale)",)
 
 
+def test_a_worker_that_dies_while_it_commits_leaves_no_mixture_and_no_last_good_output(bench):
+    bench.write(doc="extra good")
+    bench.run(workers=1)
+    bench.write(doc="tears")
+
+    outcome = bench.run(workers=1)
+
+    row = bench.rows()["doc"]
+    assert (row["category"], row["last_good"]) == ("crash", None)
+    assert (bench.out("doc").exists(), bench.out("doc", "extra").exists()) == (False, False)
+    assert outcome.notes == ()
+
+
 def test_outputs_that_a_new_result_lacks_are_removed(bench, executor):
     bench.write(less="extra text", none="extra text")
     bench.run(**executor)
@@ -595,7 +619,7 @@ def test_a_planner_that_raises_lets_running_items_finish_and_stops_the_run(bench
     def items():
         yield bench.item("a")
         yield bench.item("b")
-        raise RuntimeError("the listing broke")
+        raise RuntimeError(BROKEN)
 
     error, outcome = bench.stopped(items=items(), **executor)
 
@@ -614,7 +638,7 @@ def test_items_that_run_when_the_planner_raises_are_recorded(bench):
         while not bench.calls():
             yield bench.item("a")
         (bench.folder / "go").touch()
-        raise RuntimeError("the listing broke")
+        raise RuntimeError(BROKEN)
 
     bench.stopped(items=items(), workers=1, max_queue=1_000_000)
 
@@ -676,7 +700,7 @@ def test_a_worker_that_no_process_can_import_is_refused_with_the_remedy(bench, n
         return bench.verbs.work(item)
 
     in_main.__module__ = "__main__"
-    worker = {"closure": closure, "lambda": lambda item: closure(item), "main": in_main}[name]
+    worker = {"closure": closure, "lambda": lambda item: bench.verbs.work(item), "main": in_main}[name]  # noqa: PLW0108 - the point
 
     with pytest.raises(UsageError, match="cannot be sent to a process") as caught:
         bench.run(worker, workers=1)
@@ -825,10 +849,7 @@ def test_after_stage_is_called_also_when_nothing_ran_and_its_answer_is_the_summa
 def test_before_stage_can_forbid_the_run(bench):
     bench.write(good="ok text")
 
-    def forbid(_context):
-        raise UsageError("not today")
-
-    bench.hooks = StageHooks(before_stage=forbid)
+    bench.hooks = StageHooks(before_stage=raising(UsageError("not today")))
 
     error, outcome = bench.stopped(workers=0)
 
@@ -839,10 +860,7 @@ def test_before_stage_can_forbid_the_run(bench):
 def test_a_hook_that_stops_the_run_leaves_the_counts_whole(bench, executor, hook):
     bench.write(**{f"d{number}": "after 0.1 ok" for number in range(5)})
 
-    def stop(*_arguments):
-        raise UsageError("the hook says no")
-
-    bench.hooks = StageHooks(**{hook: stop}, heartbeat_s=0.01)
+    bench.hooks = StageHooks(**{hook: raising(UsageError("the hook says no"))}, heartbeat_s=0.01)
 
     error, outcome = bench.stopped(**executor)
 
@@ -853,22 +871,19 @@ def test_a_hook_that_stops_the_run_leaves_the_counts_whole(bench, executor, hook
 def test_what_is_recorded_counts_even_if_a_hook_stops_the_run(bench):
     bench.write(**{f"d{number}": "skip nothing" for number in range(5)})
 
-    def stop(*_arguments):
-        raise UsageError("the hook says no")
-
-    bench.hooks = StageHooks(after_item=stop)
+    bench.hooks = StageHooks(after_item=raising(UsageError("the hook says no")))
 
     _error, outcome = bench.stopped(workers=0)
 
     assert outcome.skipped == len(bench.rows()) > 1
 
 
-def test_any_other_exception_of_a_hook_reaches_the_caller_and_no_process_stays(bench, family, alive):
+def test_any_other_exception_of_a_hook_reaches_the_caller_and_no_process_stays(bench, watch):
     bench.write(a="ok", b="waits for ever", c="waits for ever")
     children = []
 
     def stop(*_arguments):
-        children.extend(family(os.getpid())[1:])
+        children.extend(watch.family(os.getpid())[1:])
         raise ZeroDivisionError
 
     bench.hooks = StageHooks(after_item=stop)
@@ -877,11 +892,11 @@ def test_any_other_exception_of_a_hook_reaches_the_caller_and_no_process_stays(b
         bench.run(workers=2)
 
     assert children
-    assert alive(children) == []
+    assert watch.alive(children) == []
 
 
 def test_heartbeats_tell_how_far_the_run_is(bench):
-    bench.write(a="ok", b="after 1.5 ok", c="fail input")
+    bench.write(a="ok", b="after 1 ok", c="fail input")
     heard = []
     bench.hooks = StageHooks(heartbeat=lambda progress, _context: heard.append(progress), heartbeat_s=0.05)
 
@@ -894,14 +909,14 @@ def test_heartbeats_tell_how_far_the_run_is(bench):
 
 
 def test_cancel_lets_running_items_finish_and_drops_the_rest(bench, executor):
-    bench.write(**{f"d{number:02}": f"after 0.1 ok {number}" for number in range(20)})
+    bench.write(**{f"d{number:02}": f"after 0.1 ok {number}" for number in range(12)})
     bench.hooks = StageHooks(after_item=lambda _item, _outcome, context: context.cancel())
 
     outcome = bench.run(**executor)
 
     assert (outcome.exit_code, outcome.stop_reason) == (130, "interrupted")
     assert outcome.succeeded >= 1
-    assert outcome.cancelled == 20 - outcome.succeeded > 0
+    assert outcome.cancelled == 12 - outcome.succeeded > 0
     assert {row["status"] for row in bench.rows().values()} == {"success"}
     bench.hooks = StageHooks()
     assert bench.run(**executor).up_to_date == outcome.succeeded
@@ -944,7 +959,7 @@ class ListSink:
     def log_config(self, stage, snapshot):
         self.logged.append(("config", stage, snapshot["runner"]["workers"]))
 
-    def log_success(self, stage, item_id, input_path, output_paths, duration_s, extras):  # noqa: PLR0913 - the protocol
+    def log_success(self, stage, item_id, input_path, output_paths, duration_s, extras):
         self.logged.append((extras["status"], item_id, sorted(output_paths)))
 
     def log_skip(self, stage, item_id, input_path, reason, extras):
@@ -958,7 +973,7 @@ class ListSink:
 
     def flush(self):
         if self.full:
-            raise ManifestError("the disk is full")
+            raise ManifestError(FULL)
         self.flushed = len(self.logged)
 
 
@@ -989,7 +1004,7 @@ def test_a_row_that_cannot_be_written_stops_the_run_and_its_item_does_not_count(
 
     error, outcome = bench.stopped(sink=sink, **executor)
 
-    assert str(error) == "the disk is full"
+    assert str(error) == FULL
     assert (outcome.succeeded, outcome.cancelled, heard) == (0, 3, [])
 
 

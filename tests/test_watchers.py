@@ -87,6 +87,16 @@ class Watcher:
 """
 
 
+MISSPELT = """
+from docparse_runner import hookimpl
+
+class Watcher:
+    @hookimpl
+    def docparse_after_items(self):
+        pass
+"""
+
+
 def log_of(stages):
     (path,) = (stages / "docparse-data" / "runs").glob("*/log.jsonl")
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -182,12 +192,12 @@ def test_lines_come_once_an_interval(docs, docparse):
     docs(a="text a", b="text b", c="bad")
     start = time.monotonic()
 
-    ended = docparse("run", "upper", "docs", "--workers", 1, "--delay-s", 1, "--diagnostics-interval-s", 0.4)
+    ended = docparse("run", "upper", "docs", "--workers", 1, "--delay-s", 0.7, "--diagnostics-interval-s", 0.3)
 
     lines = [line for line in ended.err.splitlines() if re.match(r"upper: \d/3, ", line)]
     assert ended.out == ""
     assert lines[0] == "upper: 0/3, 0.0/s"
-    assert 4 <= len(lines) <= (time.monotonic() - start) / 0.4 + 1
+    assert 4 <= len(lines) <= (time.monotonic() - start) / 0.3 + 1
 
 
 @pytest.mark.parametrize("flags", [("-q",), ("-p", "no:progress")])
@@ -225,7 +235,7 @@ def on_terminal(*arguments):
 def test_on_a_terminal_a_bar_appears_and_is_removed(docs):
     docs(**{"a": "text a", "b [x]": "text b"})
 
-    code, shown = on_terminal("run", "upper", "docs", "--workers", 1, "--delay-s", 1.5)
+    code, shown = on_terminal("run", "upper", "docs", "--workers", 1, "--delay-s", 1.2)
 
     before, _bar, after = shown.rpartition("━")
     assert code == 0
@@ -276,9 +286,11 @@ def test_a_bar_shows_what_each_worker_is_on(context, monkeypatch, capsys):
 # --- those that misbehave
 
 
-def test_a_watcher_that_raises_is_reported_once_dropped_and_named_and_changes_nothing(docs, docparse, install, history):
+def test_a_watcher_that_raises_is_reported_once_dropped_and_named_and_changes_nothing(
+    docs, docparse, install_module, history
+):
     docs(a="text a", b="text b", c="bad text")
-    install("loud_watcher", LOUD, plugins={"loud": "loud_watcher:Watcher"})
+    install_module("loud_watcher", LOUD, plugins={"loud": "loud_watcher:Watcher"})
 
     ended = docparse("run", "upper", "docs", "--workers", 0, "--json")
 
@@ -295,9 +307,9 @@ def test_a_watcher_that_raises_is_reported_once_dropped_and_named_and_changes_no
 
 
 @pytest.mark.parametrize("how", ["flag", "variable"])
-def test_a_watcher_can_be_blocked(docs, docparse, install, monkeypatch, how):
+def test_a_watcher_can_be_blocked(docs, docparse, install_module, monkeypatch, how):
     docs(a="text a")
-    install("loud_watcher", LOUD, plugins={"loud": "loud_watcher:Watcher"})
+    install_module("loud_watcher", LOUD, plugins={"loud": "loud_watcher:Watcher"})
     if how == "variable":
         monkeypatch.setenv("DOCPARSE_DISABLE_PLUGINS", "other,loud")
 
@@ -331,16 +343,15 @@ def test_p_takes_only_no_and_a_name(docs, docparse):
             "docparse_after_item lacks the @hookimpl decorator",
         ),
         (
-            "from docparse_runner import hookimpl\n"
-            "class Watcher:\n    @hookimpl\n    def docparse_after_items(self):\n        pass",
+            MISSPELT,
             "Did you mean 'docparse_after_item'?",
         ),
     ],
     ids=["import", "init", "stage hook", "unmarked", "misspelt"],
 )
-def test_a_broken_watcher_is_named_and_left_out(docs, docparse, install, module, reason):
+def test_a_broken_watcher_is_named_and_left_out(docs, docparse, install_module, module, reason):
     docs(a="text a")
-    install("broken_watcher", module, plugins={"broken": "broken_watcher:Watcher"})
+    install_module("broken_watcher", module, plugins={"broken": "broken_watcher:Watcher"})
 
     ended = docparse("run", "upper", "docs", "--workers", 0)
 
@@ -355,8 +366,8 @@ def heard(stages):
 
 
 @pytest.fixture
-def hooked(install, docs, docparse):
-    install("hooked", HOOKED, stages={"hooked": "hooked"}, plugins={"listener": "hooked:Watcher"})
+def hooked(install_module, docs, docparse):
+    install_module("hooked", HOOKED, stages={"hooked": "hooked"}, plugins={"listener": "hooked:Watcher"})
     docs(a="text", b="text")
     return lambda: docparse("run", "hooked", "docs", "--workers", 0, "--json")
 
@@ -406,3 +417,4 @@ def test_a_watcher_that_raises_later_does_not_fail_the_run(hooked, monkeypatch, 
     assert ended.code == 0
     assert json.loads(ended.out)["notes"] == ["watcher listener failed and was dropped"]
     assert heard(stages).count(f"watcher {hook}") == 1
+    assert ("watcher after_stage" in heard(stages)) == (hook == "after_stage"), "once dropped, it hears no more"

@@ -331,6 +331,15 @@ def test_the_maker_of_a_kind_is_recorded_and_may_change_its_suffix(workspace):
     }
 
 
+def test_what_is_recorded_already_is_not_written_again(workspace):
+    workspace.declare("upper", {"upper": ".upper", "extra": ".txt"})
+    before = (workspace.manifests / "kinds.json").stat()
+
+    workspace.declare("upper", {"upper": ".upper"})
+
+    assert (workspace.manifests / "kinds.json").stat() == before
+
+
 def test_a_kind_that_another_stage_makes_is_refused_and_nothing_is_recorded(workspace):
     workspace.declare("upper", {"upper": ".upper"})
 

@@ -17,6 +17,7 @@ GRANULARITY_NS = 2_000_000_000
 """A file changed this shortly before it was recorded may have been changed again within the clock's granularity."""
 
 _NAME_MAX = 255
+_MIB = 2**20
 
 
 class Action(Enum):
@@ -140,7 +141,7 @@ class Decider:
             if row.status not in ("success", "partial"):
                 return maker
             ours = self.upstreams[first].rows.get(item.item_id) if first in self.upstreams else None
-            made = ours.outputs.get(first) if ours else None
+            made = _in_place(ours).get(first) if ours else None
             if made and first in row.inputs and made.digest != row.inputs[first].digest:
                 return maker
         return ""
@@ -186,6 +187,8 @@ class Decider:
             return False
         if row.category == Category.TIMEOUT:
             return error.limit >= self.deadline(item) > 0
+        if row.category == Category.OOM and error.limit:
+            return error.limit >= self.options.memory_limit_mb * _MIB > 0
         return True
 
     def deadline(self, item: WorkItem) -> float:
@@ -232,4 +235,7 @@ def _in_place(row: Row) -> Mapping[str, FileState]:
 
 
 def _started_ns(row: Row) -> int:
-    return int(dt.datetime.fromisoformat(row.started_at).timestamp() * 1e9)
+    try:
+        return int(dt.datetime.fromisoformat(row.started_at).timestamp() * 1e9)
+    except ValueError:
+        return 0  # a garbled row: no time of a file is trusted

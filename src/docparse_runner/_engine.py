@@ -28,6 +28,7 @@ from docparse_runner.errors import UsageError
 from docparse_runner.executors import Executor, Setup
 
 _PREFETCH = 64
+_MIB = 2**20
 _WINDOW = 1024
 
 
@@ -69,6 +70,8 @@ def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bri
     executor = executor_name(options, context.stage)
     if executor == "processes":
         _check_picklable(worker, factory)
+    else:
+        _check_processes_only(options, executor)
     workspace.create()
     with run_lock(workspace, plan.stage_name):
         staging = _fresh_staging(workspace, plan.stage_name, context.run_id)
@@ -129,6 +132,19 @@ def _check_picklable(worker: object, factory: object) -> None:
         raise UsageError(msg)
 
 
+def _check_processes_only(options: StageOptions, executor: str) -> None:
+    """Refuse options that only worker processes can honour.
+
+    Raises:
+        UsageError: one is set.
+    """
+    for name in ("max_items_per_worker", "recycle_memory_mb", "memory_limit_mb"):
+        if getattr(options, name):
+            flag = "--" + name.replace("_", "-")
+            msg = f"{flag} needs worker processes, and this run uses {executor}; leave out --workers 0 and --policy io"
+            raise UsageError(msg)
+
+
 def _fresh_staging(workspace: Workspace, stage: str, run_id: str) -> Path:
     """Return this run's staging folder; what dead runs of the stage left is removed."""
     folder = workspace.staging / stage
@@ -154,6 +170,9 @@ def _parts(
         stage=plan.stage_name,
         gpu=(options.policy or stage.policy) == "gpu",
         setup_timeout_s=stage.setup_timeout_s,
+        max_items=options.max_items_per_worker,
+        recycle_memory=options.recycle_memory_mb * _MIB,
+        memory_limit=options.memory_limit_mb * _MIB,
     )
     if outputs:
         workspace.declare(plan.stage_name, {kind: output.suffix for kind, output in outputs.items()})

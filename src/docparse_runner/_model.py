@@ -322,6 +322,19 @@ class StageOptions:
         0, help="Items read ahead of the workers.", default_text="2 x workers + prefetch", group="Execution", ge=0
     )
     limit: int | None = option(None, help="Run at most this many items.", group="Execution", ge=0)
+    max_items_per_worker: int = option(
+        0, help="Replace a worker process after so many items; 0 means never.", group="Execution", ge=0
+    )
+    recycle_memory_mb: int = option(
+        0,
+        help="Replace a worker process between two items when it uses more; 0 means never.",
+        unit="MiB",
+        group="Execution",
+        ge=0,
+    )
+    memory_limit_mb: int = option(
+        0, help="Kill an item whose worker process uses more; 0 means no limit.", unit="MiB", group="Failures", ge=0
+    )
     timeout_s: float | None = option(
         None,
         help="Deadline of one item; its process is killed. 0 means none.",

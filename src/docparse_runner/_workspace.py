@@ -30,7 +30,7 @@ def quote_id(path: str) -> str:
 
 def unquote_id(item_id: str) -> str:
     """Return the path that ``quote_id`` made into this id."""
-    return os.fsdecode(unquote_to_bytes(item_id))
+    return os.fsdecode(unquote_to_bytes(os.fsencode(item_id)))
 
 
 def printable(text: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 EXPECTED = {
     "raises": ("runtime", "ValueError: no"),
-    "raises_unpicklable": ("runtime", "_Unpicklable: one"),
-    "raises_speechless": ("runtime", "_Speechless: (its text cannot be shown)"),
+    "raises_unpicklable": ("runtime", "_UnpicklableError: one"),
+    "raises_speechless": ("runtime", "_SpeechlessError: (its text cannot be shown)"),
     "interrupts": ("runtime", "KeyboardInterrupt"),
     "sys_exit": ("runtime", "SystemExit: 3"),
     "prints": ("runtime", "ValueError: printed"),
@@ -43,7 +43,7 @@ def test_every_kind_of_poison_is_tried(stages):
     assert set(kinds) == {*EXPECTED, *HARMLESS, *ELSEWHERE}
 
 
-def test_each_bad_document_costs_itself_and_is_named(docs, docparse, history, alive):
+def test_each_bad_document_costs_itself_and_is_named(docs, docparse, history, watch):
     poison = {f"x_{kind}": kind for kind in (*EXPECTED, *HARMLESS)}
     good = {f"d{number:02}": f"text {number}" for number in range(40 - len(poison))}
     folder = docs(**poison, **good)
@@ -68,7 +68,7 @@ def test_each_bad_document_costs_itself_and_is_named(docs, docparse, history, al
     assert psutil.Process().children(recursive=True) == []
     pids = [int(path.read_text()) for path in folder.glob("*.pid")]
     assert len(pids) == 3
-    assert alive(existing(pids)) == [], "what the workers started is killed with them"
+    assert watch.alive(existing(pids)) == [], "what the workers started is killed with them"
 
 
 def existing(pids):

@@ -34,10 +34,11 @@ def docparse_stage():
 
 
 def _raises(_item):
-    raise ValueError("no")
+    msg = "no"
+    raise ValueError(msg)
 
 
-class _Unpicklable(Exception):
+class _UnpicklableError(Exception):
     def __init__(self, one, two):
         super().__init__(one)
         self.file = sys.stdout
@@ -45,7 +46,8 @@ class _Unpicklable(Exception):
 
 
 def _raises_unpicklable(_item):
-    raise _Unpicklable("one", "two")
+    msg = "one"
+    raise _UnpicklableError(msg, "two")
 
 
 def _segfaults(_item):
@@ -121,13 +123,14 @@ def _interrupts(_item):
     raise KeyboardInterrupt
 
 
-class _Speechless(Exception):
+class _SpeechlessError(Exception):
     def __str__(self):
-        raise ValueError("not even this")
+        msg = "not even this"
+        raise ValueError(msg)
 
 
 def _raises_speechless(_item):
-    raise _Speechless
+    raise _SpeechlessError
 
 
 def _closes_stdout(_item):
@@ -145,7 +148,8 @@ def _closes_descriptors(_item):
 
 def _prints(_item):
     sys.stdout.write("x" * 10_000_000)
-    raise ValueError("printed")
+    msg = "printed"
+    raise ValueError(msg)
 
 
 def _recurses(item):
@@ -173,11 +177,13 @@ def _large_result(item):
 
 
 def _io_error(_item):
-    raise StageError("the server is away", category="provider")
+    msg = "the server is away"
+    raise StageError(msg, category="provider")
 
 
 def _config(_item):
-    raise StageError("the key is missing", category="config")
+    msg = "the key is missing"
+    raise StageError(msg, category="config")
 
 
 def _memory(_item):
@@ -194,9 +200,11 @@ KINDS = {
 @hookimpl
 def docparse_worker(context):
     if context.options.setup == "raises":
-        raise RuntimeError("the model is broken")
+        msg = "the model is broken"
+        raise RuntimeError(msg)
     if context.options.setup == "config":
-        raise StageError("the model is missing", category="config")
+        msg = "the model is missing"
+        raise StageError(msg, category="config")
     if context.options.setup == "dies":
         os._exit(7)
     if context.options.setup == "hangs":

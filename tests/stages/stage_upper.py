@@ -40,9 +40,11 @@ def docparse_worker(context):
         time.sleep(context.options.delay_s)
         text = item.inputs["source"].read_text()
         if text.startswith("bad"):
-            raise StageError("the document is bad", category=Category.INPUT)
+            msg = "the document is bad"
+            raise StageError(msg, category=Category.INPUT)
         if text.startswith("skip"):
-            raise SkipItem("nothing in it")
+            msg = "nothing in it"
+            raise SkipItem(msg)
         item.outputs["upper"].write_text(text.upper() + context.options.suffix)
         if text.startswith("extra"):
             item.outputs["extra"].write_text("more")

@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 
 import attrs
@@ -50,7 +51,8 @@ def _fail(_item, rest):
 
 
 def _stubborn(_item, rest):
-    raise StageError("again, please", category=rest, retryable=True)
+    msg = "again, please"
+    raise StageError(msg, category=rest, retryable=True)
 
 
 def _answer(_item, rest):
@@ -85,7 +87,8 @@ def _flaky(item, rest):
         return _ok(item, rest)
     if category == "crash":
         os._exit(7)
-    raise StageError("the server is away", category=category)
+    msg = "the server is away"
+    raise StageError(msg, category=category)
 
 
 def _die(_item, rest):
@@ -114,8 +117,16 @@ def _large(item, rest):
 def _lingers(item, rest):
     """Finish after the deadline, deaf to SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(item.timeout_s + 1)
+    time.sleep(float(rest))
     return _ok(item, rest)
+
+
+def _tears(item, _rest):
+    """Die while the output is digested, which takes seconds because it is so large; it takes no space."""
+    with item.outputs["out"].open("wb") as file:
+        file.truncate(16 * 2**30)
+    threading.Timer(0.5, os._exit, [7]).start()
+    return ItemOutcome.success()
 
 
 def _waits(item, rest):
@@ -209,7 +220,8 @@ class BrokenOpener:
             os._exit(7)
         if self.how == "wrong":
             return "no worker"
-        raise RuntimeError("the model is broken")
+        msg = "the model is broken"
+        raise RuntimeError(msg)
 
 
 @attrs.frozen
@@ -249,3 +261,19 @@ class Patient:
             return ItemOutcome.partial("the run was stopping")
 
         return wait
+
+
+@attrs.frozen
+class SlowOpener:
+    """Opens a worker after so many seconds.
+
+    Attributes:
+        seconds: how many.
+    """
+
+    seconds: float
+
+    def open(self, _context):
+        """Return the worker, later."""
+        time.sleep(self.seconds)
+        return work

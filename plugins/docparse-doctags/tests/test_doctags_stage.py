@@ -111,22 +111,39 @@ def test_the_same_document_gives_the_same_bytes_wherever_it_lies(name, convert, 
     assert (first.json, first.doctags) == (second.json, second.doctags)
 
 
-@pytest.mark.parametrize("trouble", ["a captioned listing", "a marker"])
-def test_a_document_whose_doctags_cannot_be_written_is_kept_as_partial(trouble, convert, tmp_path):
-    document = DoclingDocument(name="listing")
-    if trouble == "a marker":
-        document.add_text(label="marker", text="1.")
-    else:
-        document.add_code(text="print(1)", caption=document.add_text(label="caption", text="Listing 1"))
-    path = tmp_path / "listing.docling.json"
+def _written(document, path):
     path.write_text(document.model_dump_json())
+    return path
 
-    result = convert(path)
+
+def test_a_document_whose_doctags_cannot_be_written_is_kept_as_partial(convert, tmp_path):
+    document = DoclingDocument(name="label without a token")
+    document.add_text(label="marker", text="1.")
+
+    result = convert(_written(document, tmp_path / "tides.docling.json"))
 
     assert str(result.outcome.status) == "partial"
-    assert result.outcome.reason.startswith("no DocTags: ")
+    assert result.outcome.reason == "no DocTags: RuntimeError: Unexpected DocItemLabel: marker"
     assert result.doctags is None
-    assert len(result.texts) == len(document.texts)
+    assert result.texts == ["1."]
+
+
+def test_a_listing_with_a_caption_has_doctags(convert, tmp_path):
+    document = DoclingDocument(name="listing")
+    document.add_code(text="print(1)", caption=document.add_text(label="caption", text="Listing 1"))
+
+    result = convert(_written(document, tmp_path / "tides.docling.json"))
+
+    assert str(result.outcome.status) == "success"
+    assert b"<caption>Listing 1</caption>print(1)" in result.doctags
+
+
+@pytest.mark.parametrize("name", ["tides.pdf", "tides.docx", "tides.xlsx", "tides.odt"])
+def test_doctags_are_those_of_docling_core(name, convert, make):
+    result = convert(make(name))
+
+    document = DoclingDocument.model_validate_json(result.json)
+    assert document.export_to_doctags().encode() == result.doctags
 
 
 def test_what_docling_only_logs_makes_the_document_partial(convert, make, monkeypatch):

@@ -105,6 +105,9 @@ class Setup:
         stage: its name.
         gpu: whether each worker gets a device of its own.
         setup_timeout_s: deadline of opening a worker, seconds.
+        max_items: a worker is replaced after so many items; 0 for never.
+        recycle_memory: a worker that uses more bytes is replaced between two items; 0 for never.
+        memory_limit: a worker that uses more bytes, with what it started, is killed; 0 for never.
     """
 
     factory: WorkerFactory
@@ -115,6 +118,9 @@ class Setup:
     stage: str
     gpu: bool = False
     setup_timeout_s: float = 300.0
+    max_items: int = 0
+    recycle_memory: int = 0
+    memory_limit: int = 0
 
 
 class Executor(Protocol):

@@ -45,8 +45,12 @@ class _SlotGate:
         return self._slots.expired(self._slot) != number
 
     def stopping(self) -> bool:
-        """Whether to start nothing more."""
+        """Whether the run is stopping."""
         return self._slots.stopping(self._slot)
+
+    def may_start(self) -> bool:
+        """Whether to start the next item."""
+        return self._slots.may_start(self._slot)
 
     def progress(self, done: float, total: float | None) -> None:
         """Say how far the item is."""
@@ -85,7 +89,7 @@ class _Child:
         return bool(tasks)
 
     def _run(self, runner: ItemRunner, task: Task, *, last: bool) -> None:
-        if self._gate.stopping():
+        if not self._gate.may_start():
             result = Result(task.number, "returned")
         else:
             _forget_output()

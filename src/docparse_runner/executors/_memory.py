@@ -1,7 +1,6 @@
-"""Memory of worker processes: how much a worker and what it started use, and whether the kernel killed for want of it."""
+"""Memory of worker processes: how much they use, and whether the kernel has killed one for want of it."""
 
 import contextlib
-import sys
 from pathlib import Path
 
 import psutil
@@ -32,10 +31,10 @@ def offer_as_victim(pid: int) -> None:
 
 
 class OomCounter:
-    """How often the kernel killed a process of this control group for want of memory (Linux, cgroup v2)."""
+    """How often the kernel killed a process of this control group for want of memory (Linux)."""
 
     def __init__(self, events: Path | None = None) -> None:
-        """Start to count; `events` is the group's ``memory.events``, found by itself without one."""
+        """Start to count; `events` is the file that tells, found by itself without one."""
         self._events = events or _events_of_this_group()
         self._seen = self._count()
 
@@ -53,9 +52,13 @@ class OomCounter:
 
 
 def _events_of_this_group() -> Path:
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
-                if line.startswith("0::"):
-                    return Path("/sys/fs/cgroup") / line[3:].lstrip("/") / "memory.events"
-    return Path("/nonexistent/memory.events")
+    """Return ``memory.events`` (cgroup v2) or ``memory.oom_control`` (v1) of this process's group."""
+    groups = ""
+    with contextlib.suppress(OSError):
+        groups = Path("/proc/self/cgroup").read_text(encoding="ascii")
+    for line in groups.splitlines():
+        _number, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            return Path("/sys/fs/cgroup/memory") / path.lstrip("/") / "memory.oom_control"
+    unified = next((line[3:] for line in groups.splitlines() if line.startswith("0::")), "/")
+    return Path("/sys/fs/cgroup") / unified.lstrip("/") / "memory.events"

@@ -17,6 +17,7 @@ _EXPIRED = struct.Struct("<Q")  # number + 1 of the item that was given up; writ
 _STOP = struct.Struct("<B")  # start nothing more; written by the parent
 _DONE = struct.Struct("<dd")  # progress of the item; written by the child
 _EXPIRED_AT, _STOP_AT, _DONE_AT = 24, 32, 40
+_STOPPING, _HELD = 1, 2
 
 
 class Slots:
@@ -60,12 +61,26 @@ class Slots:
         return found - 1
 
     def stop(self, slot: int) -> None:
-        """Tell the worker to start nothing more."""
-        _STOP.pack_into(self._map, slot * SIZE + _STOP_AT, 1)
+        """Tell the worker to start nothing more, and its item that the run is stopping."""
+        _STOP.pack_into(self._map, slot * SIZE + _STOP_AT, _STOPPING)
+
+    def hold(self, slot: int) -> None:
+        """Tell the worker to start nothing more; its item goes on as if nothing were."""
+        if not self.stopping(slot):
+            _STOP.pack_into(self._map, slot * SIZE + _STOP_AT, _HELD)
+
+    def release(self, slot: int) -> None:
+        """Take ``hold`` back."""
+        if not self.stopping(slot):
+            _STOP.pack_into(self._map, slot * SIZE + _STOP_AT, 0)
 
     def stopping(self, slot: int) -> bool:
-        """Whether the worker must start nothing more."""
-        return bool(_STOP.unpack_from(self._map, slot * SIZE + _STOP_AT)[0])
+        """Whether the run is stopping."""
+        return bool(_STOP.unpack_from(self._map, slot * SIZE + _STOP_AT)[0] == _STOPPING)
+
+    def may_start(self, slot: int) -> bool:
+        """Whether the worker may start its next item."""
+        return not _STOP.unpack_from(self._map, slot * SIZE + _STOP_AT)[0]
 
     def progress(self, slot: int, done: float, total: float) -> None:
         """Say how far the item is."""

@@ -16,18 +16,20 @@ import time
 from collections import deque
 from pathlib import Path
 
+import attrs
 import msgspec
 
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._worker import Phase
-from docparse_runner.executors._frames import Inbox, frame
+from docparse_runner.errors import Category
+from docparse_runner.executors._frames import Channel
+from docparse_runner.executors._memory import offer_as_victim
 from docparse_runner.executors._slots import Slots
 
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL."""
 
 _TAIL = 4000
-_BLOCK = 1 << 18
 _LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "TORCH_NUM_THREADS")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_results = msgspec.msgpack.Decoder(list[Result]).decode
@@ -55,6 +57,23 @@ def _death_watch(pid: int) -> int:
     return reader
 
 
+@attrs.frozen(kw_only=True)
+class Doom:
+    """Why a worker is being killed.
+
+    Attributes:
+        kill_at: monotonic time of the SIGKILL.
+        number: the item that is to blame.
+        category: ``timeout`` or ``oom``.
+        limit: what it passed: seconds or bytes.
+    """
+
+    kill_at: float
+    number: int
+    category: Category
+    limit: float
+
+
 class Supervised:
     """A worker process and what it was given.
 
@@ -62,46 +81,49 @@ class Supervised:
         name: the worker's name.
         queue: tasks it was given and has not answered, oldest first.
         alone: whether it must get nothing beside what it has.
-        draining: whether it was told to start nothing more.
+        retiring: whether it ends, to be replaced, once it has answered what it has.
+        recalled: numbers of items that were taken back and that it has yet to hand over.
         shortest_limit_s: the shortest deadline of what waits or runs in it, seconds; infinite without one.
         estimate_s: moving average of an item's seconds, 0 before the first.
         death: descriptor that becomes readable when it has ended.
-        channel: socket to it.
+        channel: the way to it.
         mute_until: monotonic time of the SIGKILL once it has closed its channel and lives on.
-        doomed: (monotonic time of the SIGKILL, number of the item given up) after SIGTERM was sent.
+        doom: why it is being killed, or None.
         born: monotonic time of its start.
-        answered: whether it ever answered.
+        answered: how many items it has answered.
         peak_rss: its largest resident set, bytes.
         cpu_s: its CPU seconds, once it is reaped.
     """
+
+    alone = False
+    retiring = False
+    shortest_limit_s = math.inf
+    estimate_s = 0.0
+    mute_until: float | None = None
+    doom: Doom | None = None
+    answered = 0
+    peak_rss = 0
+    cpu_s = 0.0
 
     def __init__(self, spec: WorkerSpec, slots: Slots) -> None:
         """Start the process."""
         self.name = spec.name
         self.slot = spec.slot
         self.queue: deque[Task] = deque()
-        self.alone = False
-        self.draining = False
-        self.shortest_limit_s = math.inf
-        self.estimate_s = 0.0
-        self.mute_until: float | None = None
-        self.doomed: tuple[float, int] | None = None
+        self.recalled: set[int] = set()
         self.born = time.monotonic()
-        self.answered = False
-        self.peak_rss = 0
-        self.cpu_s = 0.0
         self._slots = slots
-        self._inbox = Inbox()
-        self._outbox = bytearray()
+        self._unsent: list[Task] = []
         self._log = Path(spec.staging) / "output.log"
         slots.clear(spec.slot)
-        self.channel, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
         with theirs:
             self._process = self._start(spec, theirs.fileno())
-        self.channel.setblocking(False)
+        self.channel = Channel(ours)
         self.death = _death_watch(self._process.pid)
         self.pid = self._process.pid
-        self._write(frame(_encode(spec)))
+        offer_as_victim(self.pid)
+        self.channel.write(_encode(spec))
 
     def _start(self, spec: WorkerSpec, descriptor: int) -> "subprocess.Popen[bytes]":
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -126,61 +148,47 @@ class Supervised:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it must get nothing more, because it is about to die."""
-        return self.doomed is not None or self.mute_until is not None
+        """Whether it is about to be killed."""
+        return self.doom is not None or self.mute_until is not None
 
     @property
-    def wants_to_write(self) -> bool:
-        """Whether bytes wait for the socket to take them."""
-        return bool(self._outbox)
+    def takes_more(self) -> bool:
+        """Whether it may be given anything beside what it has."""
+        return not (self.alone or self.retiring or self.recalled or self.is_ending)
 
-    def give(self, tasks: list[Task]) -> None:
-        """Send tasks; never blocks."""
-        limits = [task.timeout_s for task in tasks if task.timeout_s]
-        self.shortest_limit_s = min([*limits, self.shortest_limit_s if self.queue else math.inf])
-        self.queue.extend(tasks)
-        self._write(frame(_encode(tasks)))
+    def give(self, task: Task) -> None:
+        """Queue a task for ``send``."""
+        shortest = self.shortest_limit_s if self.queue else math.inf
+        self.shortest_limit_s = min(shortest, task.timeout_s or math.inf)
+        self.queue.append(task)
+        self._unsent.append(task)
 
-    def _write(self, data: bytes) -> None:
-        self._outbox += data
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what the socket takes now."""
-        try:
-            while self._outbox:
-                del self._outbox[: self.channel.send(self._outbox)]
-        except BlockingIOError:
-            return
-        except OSError:
-            self._outbox.clear()  # it died; the death watch tells
+    def send(self) -> None:
+        """Send what was given, in one frame; never blocks."""
+        if self._unsent:
+            self.channel.write(_encode(self._unsent))
+            self._unsent = []
 
     def receive(self) -> tuple[list[Result], bool]:
-        """Return (results that arrived, whether the channel is still open)."""
-        is_open = True
-        try:
-            while block := self.channel.recv(_BLOCK):
-                self._inbox.feed(block)
-            is_open = False
-        except BlockingIOError:
-            pass
-        except OSError:
-            is_open = False
-        results: list[Result] = []
-        while (data := self._inbox.take()) is not None:
-            results.extend(_decode_results(data))
-        for result in results:
-            self._account(result)
+        """Return (results that arrived and that somebody waits for, whether the channel is still open)."""
+        frames, is_open = self.channel.receive()
+        results = [result for data in frames for result in _decode_results(data) if self._account(result)]
         return results, is_open
 
-    def _account(self, result: Result) -> None:
+    def _account(self, result: Result) -> bool:
+        """Note a result; return whether anybody still waits for it."""
+        if result.number in self.recalled:
+            self.recalled.remove(result.number)
+            if not self.recalled and not self.retiring:
+                self._slots.release(self.slot)
+            return False
         self.queue.popleft()
-        self.answered = True
-        if not self.queue:
-            self.alone = False
+        self.alone = self.alone and bool(self.queue)
         if result.status != "returned":
+            self.answered += 1
             self.peak_rss = max(self.peak_rss, result.peak_rss)
             self.estimate_s += (result.duration_s - self.estimate_s) * (0.3 if self.estimate_s else 1.0)
+        return True
 
     def on(self) -> tuple[Task | None, float, Phase]:
         """Return (task that runs or None, monotonic start of its phase, phase)."""
@@ -188,9 +196,31 @@ class Supervised:
         task = next((task for task in self.queue if task.number == number), None)
         return task, since, phase
 
-    def terminate(self, number: int) -> None:
-        """Send SIGTERM to the process group; SIGKILL follows after the grace."""
-        self.doomed = (time.monotonic() + GRACE_S, number)
+    def recall(self) -> list[Task]:
+        """Take back what waits behind the item that runs, and return it; nothing when it is too late.
+
+        The child looks whether it may start before it starts anything, so what it is told while it still runs one item
+        holds for the next.
+        """
+        self._slots.hold(self.slot)
+        running, _since, phase = self.on()
+        if phase is not Phase.RUN or running is not self.queue[0]:
+            self._slots.release(self.slot)
+            return []
+        self.queue.popleft()
+        taken = list(self.queue)
+        self.recalled = {task.number for task in taken}
+        self.queue = deque([running])
+        return taken
+
+    def retire(self) -> None:
+        """Tell it to give back what it has not started; it is replaced when it has answered."""
+        self.retiring = True
+        self._slots.hold(self.slot)
+
+    def terminate(self, doom: "Doom") -> None:
+        """Send SIGTERM to the process group; SIGKILL follows when the doom says."""
+        self.doom = doom
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -211,13 +241,13 @@ class Supervised:
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self.cpu_s = usage.ru_utime + usage.ru_stime
         os.close(self.death)
-        self.channel.close()
+        self.channel.socket.close()
         return self._process.returncode
 
     def hang_up(self) -> None:
         """Tell the process that no more tasks come; it ends by itself."""
         with contextlib.suppress(OSError):
-            self.channel.shutdown(socket.SHUT_WR)
+            self.channel.socket.shutdown(socket.SHUT_WR)
 
     def last_output(self) -> str:
         """Return the last lines that the process printed during its item."""

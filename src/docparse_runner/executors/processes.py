@@ -9,28 +9,29 @@ import math
 import os
 import pickle
 import selectors
-import signal
 import socket
-import subprocess
-import sys
 import time
+from collections import deque
 from pathlib import Path
 
-import attrs
-
-from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._worker import Phase
 from docparse_runner.errors import Category
-from docparse_runner.executors import Busy, Died, Event, Finished, Returned, Setup, _guardian, setup_too_slow
+from docparse_runner.executors import Busy, Event, Finished, Returned, Setup
+from docparse_runner.executors._deaths import Death, cancelled, charge, setup_failed
+from docparse_runner.executors._guard import Guard
+from docparse_runner.executors._memory import SAMPLE_S, OomCounter, tree_rss
 from docparse_runner.executors._slots import Slots
-from docparse_runner.executors._supervised import Supervised
+from docparse_runner.executors._supervised import GRACE_S, Doom, Supervised
 from docparse_runner.executors.inline import spec_for
 
 PREFETCH_S = 0.02
 """So much work, in seconds, waits in a worker's pipe."""
 
 PREFETCH_MAX = 64
+RECALL_S = 0.25
+"""What waits behind an item that runs for longer than this is taken back and given to others."""
+
 COMMIT_LIMIT_S = 300.0
 SEND_LIMIT_S = 120.0
 CLOSE_LIMIT_S = 10.0
@@ -62,15 +63,12 @@ class ProcessExecutor:
         for end in (self._wake, self._waker):
             end.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", _guardian.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._guard = Guard()
         self._cpu = 0.0
         self._peak = 0
+        self._held: deque[Task] = deque()
+        self._oom = OomCounter()
+        self._weigh_at = 0.0
         self._draining = False
         self._killing = False
         self._devices = _devices() if setup.gpu else []
@@ -87,52 +85,70 @@ class ProcessExecutor:
 
     def _spawn(self, slot: int) -> Supervised:
         worker = Supervised(self._spec(slot), self._slots)
-        self._tell_guardian(f"+{worker.pid}\n")
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._guard.watch(worker.pid)
+        self._selector.register(worker.channel.socket, selectors.EVENT_READ, worker)
         self._selector.register(worker.death, selectors.EVENT_READ, worker)
         self._watch_writes(worker)
         return worker
 
-    def _tell_guardian(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # without a guardian, only kill -9 of the runner leaves processes behind
-            os.write(self._guardian.stdin.fileno(), line.encode())  # type: ignore[union-attr]  # it is a pipe
-
     def _watch_writes(self, worker: Supervised) -> None:
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.wants_to_write else 0)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.channel.wants_to_write else 0)
         with contextlib.suppress(KeyError, ValueError):  # it closed its end: the death watch tells the rest
-            if self._selector.get_key(worker.channel).events != events:
-                self._selector.modify(worker.channel, events, worker)
+            if self._selector.get_key(worker.channel.socket).events != events:
+                self._selector.modify(worker.channel.socket, events, worker)
 
     # --- what the engine calls
 
     def room(self) -> int:
         """Return how many tasks keep every worker in work for about 20 ms."""
-        return 0 if self._draining else sum(max(0, self._depth(worker) - len(worker.queue)) for worker in self._workers)
+        if self._draining or self._held:
+            return 0
+        return sum(max(0, self._depth(worker) - len(worker.queue)) for worker in self._workers)
 
     def _depth(self, worker: Supervised) -> int:
-        if worker.alone or worker.is_ending:
+        if not worker.takes_more:
             return 0
         if not worker.answered:
             return 1
         return max(1, min(PREFETCH_MAX, int(PREFETCH_S / max(worker.estimate_s, 1e-6))))
 
     def submit(self, task: Task, *, alone: bool) -> None:
-        """Give the task to the worker with the most room; with `alone`, to one that has nothing."""
-        free = [worker for worker in self._workers if not worker.alone and not worker.is_ending]
-        idle = [worker for worker in free if not worker.queue]
-        worker = min(idle or free or self._workers, key=lambda worker: len(worker.queue) - self._depth(worker))
-        worker.alone = alone
-        worker.give([task])
-        self._watch_writes(worker)
+        """Give the task to the worker with the most room; with `alone`, keep it until one has nothing."""
+        if alone:
+            self._held.append(task)
+            self._give_held()
+            return
+        worker = max(self._workers, key=lambda each: (each.takes_more, self._depth(each) - len(each.queue)))
+        worker.give(task)
+        if worker.queue[0] is task:
+            worker.send()  # it has nothing to do; what comes behind a task is sent together, by ``wait``
+
+    def _give_held(self) -> None:
+        """Give the tasks that must be alone to workers that have nothing."""
+        for worker in self._workers:
+            if self._held and worker.takes_more and not worker.queue:
+                worker.alone = True
+                worker.give(self._held.popleft())
+                worker.send()
+
+    def _send(self) -> None:
+        """Send what was submitted."""
+        self._give_held()
+        for worker in self._workers:
+            worker.send()
+            self._watch_writes(worker)
 
     def wait(self, timeout: float | None) -> list[Event]:
         """Return what happened."""
+        self._send()
         if not self._events:
             left = self._next_deadline()
             timeout = left if timeout is None else timeout if left is None else min(timeout, left)
             for key, mask in self._selector.select(timeout):
                 self._ready(key, mask)
             self._expire()
+            self._recall()
+            self._weigh()
         events, self._events = self._events, []
         return events
 
@@ -153,6 +169,9 @@ class ProcessExecutor:
     def drain(self) -> None:
         """Tell the workers to start nothing more; what waits in their pipes comes back as ``Returned``."""
         self._draining = True
+        self._events += [Returned(number=task.number) for task in self._held]
+        self._held.clear()
+        self._send()
         for slot in range(len(self._workers)):
             self._slots.stop(slot)
 
@@ -178,9 +197,7 @@ class ProcessExecutor:
         self._wake.close()
         self._waker.close()
         self._slots.close()
-        with contextlib.suppress(OSError):
-            self._guardian.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-        self._guardian.wait()
+        self._guard.close()
         return self._peak, self._cpu
 
     # --- what happens
@@ -197,17 +214,20 @@ class ProcessExecutor:
             self._died(worker)
             return
         if mask & selectors.EVENT_WRITE:
-            worker.flush()
+            worker.channel.flush()
             self._watch_writes(worker)
         if mask & selectors.EVENT_READ and not self._read(worker):
             # It closed its end: it is about to die, maybe with a traceback. If it lives on, no result can come.
-            self._selector.unregister(worker.channel)
+            self._selector.unregister(worker.channel.socket)
             worker.mute_until = time.monotonic() + MUTE_LIMIT_S
 
     def _read(self, worker: Supervised) -> bool:
         results, is_open = worker.receive()
-        for result in results:
-            self._events.append(self._event(result, worker))
+        self._events += [self._event(result, worker) for result in results]
+        if self._setup.max_items and worker.answered >= self._setup.max_items and not worker.retiring:
+            worker.retire()
+        if worker.retiring and not worker.queue:
+            worker.hang_up()
         return is_open
 
     def _event(self, result: Result, worker: Supervised) -> Event:
@@ -222,59 +242,95 @@ class ProcessExecutor:
         """
         now = time.monotonic()
         ends = [end - now for worker in self._workers if (end := self._deadline(worker, *worker.on())) is not None]
-        ends += [worker.shortest_limit_s for worker in self._workers if worker.queue]
+        busy = [worker for worker in self._workers if worker.queue]
+        ends += [worker.shortest_limit_s for worker in busy]
+        ends += [RECALL_S for worker in busy if len(worker.queue) > 1]
+        if busy and (self._setup.memory_limit or self._setup.recycle_memory):
+            ends.append(SAMPLE_S)
         return max(0.0, min(ends)) if ends and min(ends) < math.inf else None
 
     def _deadline(self, worker: Supervised, task: Task | None, since: float, phase: Phase) -> float | None:
         """Return the monotonic time at which something has to be done about a worker that is on this."""
-        if worker.doomed:
-            return worker.doomed[0]
+        if worker.doom:
+            return worker.doom.kill_at
         if worker.mute_until:
             return worker.mute_until
         if not worker.queue:
             return None
         if task is None:
             return None if worker.answered else worker.born + self._setup.setup_timeout_s
-        limit = task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)
+        limit = self._limit(task, phase)
         return since + limit if limit else None
+
+    def _limit(self, task: Task, phase: Phase) -> float:
+        return task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)
 
     def _expire(self) -> None:
         now = time.monotonic()
         for worker in self._workers:
             state = worker.on()
             end = self._deadline(worker, *state)
-            if end is None or end > now:
+            if end is None or end > now or worker.on() != state:  # read twice: the child may be writing it
                 continue
-            task = state[0]
+            task, _since, phase = state
             if worker.is_ending or task is None:
                 worker.kill()
                 continue
             self._slots.expire(worker.slot, task.number)
             if worker.on() == state:  # else it went on to its commit in this very moment, and the flag decides
-                worker.terminate(task.number)
+                limit = self._limit(task, phase)
+                doom = Doom(kill_at=now + GRACE_S, number=task.number, category=Category.TIMEOUT, limit=limit)
+                worker.terminate(doom)
+
+    def _recall(self) -> None:
+        """Take back what waits behind an item that turns out to be slow, so that others can do it."""
+        now = time.monotonic()
+        for worker in self._workers:
+            if len(worker.queue) < 2 or not worker.takes_more:  # noqa: PLR2004 - one runs, one waits
+                continue
+            task, since, phase = worker.on()
+            if task is worker.queue[0] and phase is Phase.RUN and now - since > RECALL_S:
+                self._events += [Returned(number=each.number) for each in worker.recall()]
+
+    def _weigh(self) -> None:
+        """Kill workers over the memory limit, and replace those over the recycling limit between two items."""
+        limit, recycle = self._setup.memory_limit, self._setup.recycle_memory
+        now = time.monotonic()
+        if not (limit or recycle) or now < self._weigh_at:
+            return
+        self._weigh_at = now + SAMPLE_S
+        for worker in self._workers:
+            used = tree_rss(worker.pid) if worker.queue and not worker.is_ending else 0
+            task = worker.on()[0]
+            if limit and used > limit and task is not None:
+                worker.doom = Doom(kill_at=now, number=task.number, category=Category.OOM, limit=limit)
+                self._slots.expire(worker.slot, task.number)
+                worker.kill()
+            elif recycle and used > recycle and not worker.retiring:
+                worker.retire()
 
     def _died(self, worker: Supervised) -> None:
         """Charge the death to the item that ran, give back the others, start another worker."""
         self._read(worker)
         task, since, phase = worker.on()
-        death = _Death(
+        death = Death(
             worker=worker.name,
             phase=phase,
             seconds=time.monotonic() - (since or worker.born),
-            limit=self._limit(task, phase) if task and worker.doomed else 0.0,
+            doom=worker.doom,
             output=worker.last_output(),
             code=self._bury(worker),
+            starved=self._oom.has_risen(),
         )
         rest = list(worker.queue)
         if task is not None and self._is_guilty(worker, task):
             rest.remove(task)
-            self._events.append(self._charge(task, death))
+            self._events.append(cancelled(task, death) if self._killing else charge(task, death))
         elif rest and task is None and not worker.answered and not self._killing:
             self._events.append(setup_failed(rest.pop(0).number, death, "starting", self._setup.setup_timeout_s))
         # Items up to the one that ran had ended, their results lost: any of them may be the killer.
         suspects = rest.index(task) + 1 if task in rest else 0
-        for place, each in enumerate(rest):
-            self._events.append(Returned(number=each.number, suspect=place < suspects))
+        self._events += [Returned(number=each.number, suspect=place < suspects) for place, each in enumerate(rest)]
         worker.queue.clear()
         if not self._killing:
             self._workers[worker.slot] = self._spawn(worker.slot)
@@ -282,83 +338,19 @@ class ProcessExecutor:
     def _bury(self, worker: Supervised) -> int:
         """Collect a dead process and return its exit code."""
         with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(worker.channel)
+            self._selector.unregister(worker.channel.socket)
         self._selector.unregister(worker.death)
         code = worker.reap()
         self._account(worker)
-        self._tell_guardian(f"-{worker.pid}\n")
+        self._guard.forget(worker.pid)
         return code
 
     def _is_guilty(self, worker: Supervised, task: Task) -> bool:
         """Whether the death is this item's for certain: killed for it, alone, or nothing unsent before it."""
-        if worker.doomed and not self._killing:
-            return worker.doomed[1] == task.number  # it may have ended in the grace, and the next one have begun
+        if worker.doom and not self._killing:
+            return worker.doom.number == task.number  # it may have ended in the grace, and the next one have begun
         return self._killing or worker.alone or worker.queue[0] is task
-
-    def _limit(self, task: Task, phase: Phase) -> float:
-        return task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)
-
-    def _charge(self, task: Task, death: "_Death") -> Event:
-        if self._killing:
-            category, message = Category.CANCELLED, "the run was killed"
-        elif death.phase is Phase.SETUP:
-            return setup_failed(task.number, death, "opening the stage", death.limit)
-        elif death.limit:
-            where = "" if death.phase is Phase.RUN else f" to {death.phase.name.lower()}"
-            category, message = Category.TIMEOUT, f"took longer than {death.limit:g} s{where}; its process was killed"
-        else:
-            category, message = Category.CRASH, f"the worker process died: {how_it_died(death.code)}"
-        return Died(
-            number=task.number,
-            worker=death.worker,
-            category=category,
-            message=message,
-            detail=death.output,
-            limit=death.limit,
-            torn=death.phase in {Phase.COMMIT, Phase.SEND},
-            seconds=death.seconds,
-        )
 
     def _account(self, worker: Supervised) -> None:
         self._cpu += worker.cpu_s
         self._peak = max(self._peak, worker.peak_rss)
-
-
-@attrs.frozen(kw_only=True)
-class _Death:
-    """How a worker process ended.
-
-    Attributes:
-        worker: its name.
-        phase: what it was doing.
-        seconds: for how long.
-        limit: the limit in seconds that it was killed for, 0 if it died by itself.
-        output: the last lines that it printed.
-        code: exit code, negative for a signal.
-    """
-
-    worker: str
-    phase: Phase
-    seconds: float
-    limit: float
-    output: str
-    code: int
-
-
-def setup_failed(number: int, death: _Death, doing: str, limit: float) -> Finished:
-    """Return the event of a worker that died before its item was tried."""
-    if limit and death.seconds >= limit:
-        return setup_too_slow(number, death.worker, limit)
-    message = f"the worker died while {doing} ({how_it_died(death.code)}): {death.output[-300:]}"
-    error = ErrorRecord(category=str(Category.CRASH), message=message, type="setup")
-    return Finished(result=Result(number, "setup", error=error), worker=death.worker)
-
-
-def how_it_died(code: int) -> str:
-    """Return an exit code in words: ``signal 11 (SIGSEGV)`` or ``exit code 3``."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"signal {-code}"

@@ -137,14 +137,15 @@ def _evened(strip: Strip, ranges: list[Range], budget: int, min_tokens: int) -> 
     """Return the ranges with a small last one made longer at the expense of the one before."""
     if len(ranges) < 2:  # noqa: PLR2004 - two are needed
         return ranges
-    (first, middle), (start, end) = ranges[-2:]
+    *before, (first, middle), (start, end) = ranges
     if strip.heads[start] or strip.tokens(start, end) >= min_tokens:
         return ranges
-    cuts = list(_even_cuts(strip, first, middle, min_tokens, budget))
+    told = before[-1][1] if before else first
+    cuts = [cut for cut in _even_cuts(strip, first, middle, min_tokens, budget) if cut > told]
     if not cuts:
         return ranges
     cut = next((cut for cut in cuts if strip.opens[cut]), cuts[0])
-    return [*ranges[:-2], (first, cut), (cut, end)]
+    return [*before, (first, cut), (cut, end)]
 
 
 def _even_cuts(strip: Strip, first: int, middle: int, min_tokens: int, budget: int) -> Iterator[int]:

@@ -1,0 +1,191 @@
+"""From the parser's text cells to lines of text."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import attrs
+from docling_core.types.doc import CoordOrigin
+from docling_core.types.doc.page import PdfCellRenderingMode, PdfTextCell, SegmentedPdfPage, TextCell
+
+from docparse_doctags._layout._fonts import Font, font_of
+from docparse_doctags._layout._patterns import MARKER
+
+_INVISIBLE = frozenset({PdfCellRenderingMode.INVISIBLE, PdfCellRenderingMode.ONLY_CLIPPING})
+_SAME_BASELINE = 0.35
+"""Centres of one line differ by less than this share of the smaller height; superscripts do."""
+
+_WORD_GAP = 1.2
+"""Pieces of one line are less than this many times its height apart; the gutter between columns is wider."""
+
+_MARKER_GAP = 4.0
+"""The same between a bullet or number and its text, which starts at a tab stop."""
+
+_WIDE_GAP = 0.6
+"""Words farther apart than this share of the height are apart on purpose."""
+
+_LETTER_GAP = 0.08
+"""Pieces closer than this share of the height are parts of one word, as where the font changes inside it."""
+
+_SIDEWAYS = 3.0
+"""A line of some characters that is this many times as high as wide runs up the page."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Line:
+    """One line of text; boxes count from the top left of the page, in points.
+
+    On a page that reads from right to left, `left` and `right` are mirrored, so that every line begins at its `left`.
+
+    Attributes:
+        text: as read.
+        left: where it begins.
+        top: upper edge.
+        right: where it ends.
+        bottom: lower edge.
+        size: height of the letters, the best measure of the font size there is.
+        font: how most of it looks.
+        gaps: how many times its words are farther apart than a space and a bit.
+        sideways: whether it runs up or down the page.
+        cells: the parser's cells it was made of.
+    """
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    size: float
+    font: Font
+    gaps: int = 0
+    sideways: bool = False
+    cells: tuple[TextCell, ...] = ()
+
+    @property
+    def centre(self) -> float:
+        """Return the height on the page of the middle of the line."""
+        return (self.top + self.bottom) / 2
+
+    @property
+    def width(self) -> float:
+        """Return how long the line is, in points."""
+        return self.right - self.left
+
+
+@attrs.frozen(kw_only=True)
+class PageLines:
+    """The text of one page.
+
+    Attributes:
+        number: counted from 1.
+        width: of the page, in points.
+        height: of the page, in points.
+        lines: from top to bottom.
+        mirrored: whether the page reads from right to left, so that horizontal positions are mirrored.
+    """
+
+    number: int
+    width: float
+    height: float
+    lines: tuple[Line, ...]
+    mirrored: bool
+
+
+def page_lines(number: int, width: float, height: float, parsed: SegmentedPdfPage) -> PageLines:
+    """Return the lines of a page. Invisible text counts only where nothing is visible: there it is what OCR read."""
+    cells = [cell for cell in parsed.textline_cells if cell.text.strip()]
+    visible = [cell for cell in cells if not (isinstance(cell, PdfTextCell) and cell.rendering_mode in _INVISIBLE)]
+    cells = visible or cells
+    mirrored = _reads_right_to_left(cells)
+    pieces = [line for cell in cells if (line := _line(cell, width, height, mirrored=mirrored)) is not None]
+    lines = tuple(_joined(pieces, spaced=mirrored))
+    return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored)
+
+
+def _reads_right_to_left(cells: Iterable[TextCell]) -> bool:
+    balance = 0
+    for cell in cells:
+        for letter in cell.text:
+            direction = unicodedata.bidirectional(letter)
+            balance += 1 if direction in {"R", "AL"} else -1 if direction == "L" else 0
+    return balance > 0
+
+
+def _line(cell: TextCell, width: float, height: float, *, mirrored: bool) -> Line | None:
+    box = cell.rect.to_bounding_box()
+    if box.coord_origin is not CoordOrigin.TOPLEFT:
+        box = box.to_top_left_origin(height)
+    across, down = box.r - box.l, box.b - box.t
+    if across <= 0 or down <= 0:
+        return None
+    sideways = down > _SIDEWAYS * across and len(cell.text.strip()) > _SIDEWAYS
+    return Line(
+        text=cell.text.strip(),
+        left=width - box.r if mirrored else box.l,
+        top=box.t,
+        right=width - box.l if mirrored else box.r,
+        bottom=box.b,
+        size=across if sideways else down,
+        font=font_of(cell.font_name if isinstance(cell, PdfTextCell) else None),
+        sideways=sideways,
+        cells=(cell,),
+    )
+
+
+def _joined(pieces: Sequence[Line], *, spaced: bool) -> list[Line]:
+    """Join the pieces that lie on one baseline, and return the lines from top to bottom."""
+    lines: list[Line] = []
+    for row in rows_of(pieces):
+        current = row[0]
+        for piece in row[1:]:
+            if _continues(current, piece):
+                current = _join(current, piece, spaced=spaced)
+            else:
+                lines.append(current)
+                current = piece
+        lines.append(current)
+    return sorted(lines, key=lambda line: (line.top, line.left))
+
+
+def rows_of(pieces: Sequence[Line]) -> list[list[Line]]:
+    """Group pieces by baseline, each group in the order in which it is read."""
+    rows: list[list[Line]] = []
+    for piece in sorted(pieces, key=lambda piece: piece.centre):
+        last = rows[-1][-1] if rows else None
+        if last and not piece.sideways and piece.centre - last.centre < _SAME_BASELINE * min(last.size, piece.size):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [sorted(row, key=lambda piece: piece.left) for row in rows]
+
+
+def _continues(line: Line, piece: Line) -> bool:
+    if line.sideways or piece.sideways:
+        return False
+    gap = piece.left - line.right
+    em = max(line.size, piece.size)
+    return -em < gap < (_MARKER_GAP if MARKER.fullmatch(line.text) else _WORD_GAP) * em
+
+
+def _join(line: Line, piece: Line, *, spaced: bool) -> Line:
+    main = piece if len(piece.text) > len(line.text) else line
+    return Line(
+        text=line.text + _space_between(line, piece, spaced=spaced) + piece.text,
+        left=min(line.left, piece.left),
+        top=min(line.top, piece.top),
+        right=max(line.right, piece.right),
+        bottom=max(line.bottom, piece.bottom),
+        size=main.size,
+        font=main.font,
+        gaps=line.gaps + piece.gaps + (piece.left - line.right > _WIDE_GAP * line.size),
+        cells=line.cells + piece.cells,
+    )
+
+
+def _space_between(line: Line, piece: Line, *, spaced: bool) -> str:
+    """Return the space between two pieces; right-to-left cells include it in their box, so gaps do not tell it."""
+    first = piece.text[0]
+    if unicodedata.combining(first):
+        return ""
+    if spaced:
+        return "" if unicodedata.category(first) in {"Po", "Pe"} else " "
+    return " " if piece.left - line.right > _LETTER_GAP * line.size else ""

@@ -1,0 +1,26 @@
+"""The text of a block."""
+
+import statistics
+
+from docling.models.stages.page_assemble.page_assemble_model import PageAssembleModel, PageAssembleOptions
+from docling_core.types.doc import DocItemLabel
+
+from docparse_doctags._layout._paragraphs import Block
+
+_SOFT_HYPHENS = str.maketrans({"\x02": "-", "\u00ad": "-"})
+"""What PDF writers leave at the end of a line that was broken inside a word."""
+
+_sanitize = PageAssembleModel(options=PageAssembleOptions()).sanitize_text
+
+
+def text_of(block: Block, label: DocItemLabel) -> str:
+    """Return the text as docling's own pipelines write it: hyphenation undone, ligatures expanded; code as is."""
+    if label is DocItemLabel.CODE:
+        return _code(block)
+    return _sanitize([line.text.translate(_SOFT_HYPHENS) for line in block.lines])
+
+
+def _code(block: Block) -> str:
+    """Return lines of code with the indentation that their left edges show."""
+    letter = statistics.median(line.width / len(line.text) for line in block.lines)
+    return "\n".join(" " * round((line.left - block.left) / letter) + line.text for line in block.lines)
