@@ -339,6 +339,29 @@ def test_a_timeout_is_remembered_until_its_deadline_is_raised(bench, deadline, e
 
 
 @pytest.mark.parametrize(
+    ("limit_mb", "expected"),
+    [
+        (64, (Action.SKIP, "quarantined")),
+        (32, (Action.SKIP, "quarantined")),
+        (65, (Action.RUN, "failed before")),
+        (0, (Action.RUN, "failed before")),
+    ],
+    ids=["same", "lower", "raised", "none"],
+)
+def test_running_out_of_memory_is_remembered_until_its_limit_is_raised(bench, limit_mb, expected):
+    bench.fail("oom", limit=64 * 2**20)
+
+    assert bench.decide(memory_limit_mb=limit_mb) == expected
+
+
+@pytest.mark.parametrize("limit_mb", [0, 64])
+def test_running_out_of_the_memory_of_the_machine_is_remembered_whatever_the_limit(bench, limit_mb):
+    bench.fail("oom")
+
+    assert bench.decide(memory_limit_mb=limit_mb) == (Action.SKIP, "quarantined")
+
+
+@pytest.mark.parametrize(
     ("flag", "item", "stage", "deadline"),
     [(None, None, 600.0, 600.0), (None, 7.0, 600.0, 7.0), (3.0, 7.0, 600.0, 3.0), (0.0, 7.0, 600.0, 0.0)],
 )

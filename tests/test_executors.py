@@ -20,6 +20,7 @@ from docparse_runner import (
     StageHooks,
     StageOptions,
     StagePlan,
+    UsageError,
     WorkItem,
     Workspace,
     run_stage,
@@ -417,6 +418,65 @@ def test_inline_a_drain_gives_back_what_was_not_started(pool):
 
     assert pool.executor.wait(0) == [Returned(number=0)]
     assert pool.executor.busy() == []
+
+
+# --- limits of worker processes
+
+
+def write(folder, **texts):
+    """Write documents and return their items."""
+    (folder / "docs").mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / "docs" / name).write_text(text)
+    return [item_of(folder, name) for name in texts]
+
+
+def test_a_worker_is_replaced_after_so_many_items_and_nobody_is_blamed(stages, history):
+    verbs = importlib.import_module("worker_verbs")
+    items = write(stages, **{f"d{number}": "keeps 0" for number in range(5)})
+
+    outcome = run(stages, items, verbs.work, workers=1, max_items_per_worker=2)
+
+    pids = [row["metrics"]["pid"] for row in history("verbs", "data")]
+    assert (outcome.succeeded, outcome.failed) == (5, 0)
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
+    assert {row["attempts"] for row in history("verbs", "data")} == {1}
+
+
+def test_a_worker_that_has_grown_is_replaced_between_two_items(stages, history):
+    verbs = importlib.import_module("worker_verbs")
+    items = write(stages, a="keeps 300", b="keeps 300", c="keeps 1", d="keeps 1")
+
+    outcome = run(stages, items, verbs.work, workers=1, recycle_memory_mb=250)
+
+    a, b, c, d = [row["metrics"]["pid"] for row in history("verbs", "data")]
+    assert (outcome.succeeded, outcome.failed) == (4, 0)
+    assert len({a, b, c}) == 3
+    assert c == d
+
+
+def test_an_item_over_the_memory_limit_is_killed_and_alone_to_blame(stages, history):
+    verbs = importlib.import_module("worker_verbs")
+    items = write(stages, a="ok", hungry="eats 400", b="ok", c="keeps 1")
+
+    outcome = run(stages, items, verbs.work, workers=1, memory_limit_mb=250)
+
+    row = next(row for row in history("verbs", "data") if row["item_id"] == "docs/hungry")
+    assert (outcome.succeeded, outcome.failed) == (3, 1)
+    assert row["category"] == "oom"
+    assert row["error"]["message"] == "used more than 250 MiB of memory; its process was killed"
+    assert row["error"]["limit"] == 250 * 2**20
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"policy": "io"}])
+@pytest.mark.parametrize("name", ["max_items_per_worker", "recycle_memory_mb", "memory_limit_mb"])
+def test_what_only_processes_can_honour_is_refused_elsewhere(stages, options, name):
+    verbs = importlib.import_module("worker_verbs")
+
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} needs worker processes"):
+        run(stages, [], verbs.work, **options, **{name: 7})
+
+    assert not (stages / "data").exists()
 
 
 # --- nothing stays behind

@@ -1,4 +1,4 @@
-"""Rows between stages, as JSON Lines."""
+"""Rows between stages, as JSON Lines or Parquet."""
 
 import json
 import tempfile
@@ -139,3 +139,51 @@ def test_rows_are_written_as_they_are_made(tmp_path):
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         next(read_rows(tmp_path / "none.jsonl"))
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Return a Parquet file of 300 rows."""
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "a.chunks.parquet"
+    rows = [{"text": f"Zürich {number}", "tokens": number, "pages": [1, number]} for number in range(300)]
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+def test_parquet_rows_are_the_same_objects_as_lines(parquet):
+    rows = list(read_rows(parquet))
+
+    assert len(rows) == 300
+    assert rows[7] == {"text": "Zürich 7", "tokens": 7, "pages": [1, 7]}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
+def test_a_truncated_parquet_file_is_an_input_error(parquet, share):
+    data = parquet.read_bytes()
+    parquet.write_bytes(data[: int(len(data) * share)])
+
+    with pytest.raises(StageError, match=r"^a\.chunks\.parquet cannot be read as Parquet: ") as caught:
+        list(read_rows(parquet))
+
+    assert caught.value.category is Category.INPUT
+
+
+@pytest.mark.parametrize("share", [0.1, 0.98])
+def test_a_parquet_file_with_overwritten_bytes_is_an_input_error(parquet, share):
+    data = bytearray(parquet.read_bytes())
+    at = int(len(data) * share)
+    data[at : at + 24] = b"\xff" * 24
+    parquet.write_bytes(data)
+
+    with pytest.raises(StageError) as caught:
+        list(read_rows(parquet))
+
+    assert caught.value.category is Category.INPUT
+
+
+def test_a_parquet_file_that_is_not_there_is_an_os_error(parquet):
+    parquet.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        list(read_rows(parquet))

@@ -375,7 +375,7 @@ def test_a_second_signal_kills(docs, spawn, history, watch, stages):
 
 def test_two_signals_at_once_kill_too(docs, spawn, watch):
     docs(**{f"d{number}": "text" for number in range(2)})
-    process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600)
+    process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600, "--diagnostics-interval-s", 600)
     watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
     children = watch.family(process.pid)[1:]
 

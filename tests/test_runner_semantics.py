@@ -211,11 +211,11 @@ def test_an_outcome_whose_counts_do_not_add_up_cannot_exist():
 # --- what is run again, and what is not
 
 
-def test_what_is_done_is_not_done_again(bench, executor):
+def test_what_is_done_is_not_done_again(bench):
     bench.write(good="ok text", partial="partial text", skip="skip nothing in it")
-    bench.run(**executor)
+    bench.run(workers=0)
 
-    outcome = bench.run(**executor)
+    outcome = bench.run(workers=0)
 
     assert (outcome.planned, outcome.scheduled, outcome.skipped, outcome.up_to_date) == (3, 0, 3, 3)
     assert len(bench.calls()) == 3
@@ -244,12 +244,12 @@ def test_a_changed_input_a_missing_output_and_a_new_version_are_done_again_and_s
     assert {row["reason"] for row in bench.rows().values()} == {"stage version changed"}
 
 
-def test_force_does_everything_and_leaves_identical_bytes_untouched(bench, executor):
+def test_force_does_everything_and_leaves_identical_bytes_untouched(bench):
     bench.write(good="ok text", more="extra text")
-    bench.run(**executor)
+    bench.run(workers=0)
     before = {name: bench.out(name).stat() for name in ("good", "more")}
 
-    outcome = bench.run(force=True, **executor)
+    outcome = bench.run(force=True, workers=0)
 
     assert outcome.succeeded == 2
     assert {row["reason"] for row in bench.rows().values()} == {"forced"}
@@ -282,17 +282,17 @@ def test_verify_hash_finds_an_output_of_the_same_size_and_times(bench, monkeypat
     assert bench.rows()["good"]["reason"] == "output changed"
 
 
-def test_limit_counts_items_that_run(bench, executor):
+def test_limit_counts_items_that_run(bench):
     bench.write(**{f"d{number}": "ok text" for number in range(5)})
 
-    first = bench.run(limit=2, **executor)
-    second = bench.run(limit=2, **executor)
+    first = bench.run(limit=2, workers=0)
+    second = bench.run(limit=2, workers=0)
 
     assert (first.planned, first.scheduled, first.succeeded) == (2, 2, 2)
     assert (second.planned, second.up_to_date, second.succeeded) == (4, 2, 2)
     assert second.notes == ("stopped at --limit 2",)
-    assert bench.run(limit=0, **executor).scheduled == 0
-    assert bench.run(**executor).succeeded == 1
+    assert bench.run(limit=0, workers=0).scheduled == 0
+    assert bench.run(workers=0).succeeded == 1
 
 
 def test_limit_does_not_count_an_item_that_turns_out_to_be_unchanged(bench):
@@ -369,12 +369,15 @@ def test_a_crash_is_tried_once_more_alone_when_there_are_retries(bench):
     assert "exit code 7" in rows["always"]["error"]["message"]
 
 
-@pytest.mark.parametrize(("budget", "allowed"), [("0", 0), ("2", 2), ("10%", 2)])
-def test_the_error_budget_stops_the_run_when_more_have_failed(bench, executor, budget, allowed):
+@pytest.mark.parametrize(
+    ("name", "budget", "allowed"),
+    [("inline", "0", 0), ("inline", "2", 2), ("inline", "10%", 2), ("threads", "2", 2), ("processes", "2", 2)],
+)
+def test_the_error_budget_stops_the_run_when_more_have_failed(bench, name, budget, allowed):
     bench.write(**{f"d{number:02}": "after 0.1 fail input" for number in range(20)})
     plan = bench.items()
 
-    outcome = bench.run(items=plan, error_budget=budget, **executor)
+    outcome = bench.run(items=plan, error_budget=budget, **EXECUTORS[name])
 
     assert allowed < outcome.failed <= allowed + 2
     assert (outcome.exit_code, outcome.cancelled) == (3, outcome.planned - outcome.failed)
@@ -525,13 +528,13 @@ def test_fallbacks_are_tried_one_after_the_other_and_give_a_partial_result(bench
     assert (outcome.succeeded, outcome.partial, outcome.failed) == (1, 2, 2)
 
 
-def test_a_failing_document_keeps_its_last_good_output(bench, executor):
+def test_a_failing_document_keeps_its_last_good_output(bench):
     bench.write(doc="extra good", other="ok")
-    first = bench.run(**executor)
+    first = bench.run(workers=0)
     for how in ("fail input", "raise value"):  # the second failure remembers it too
         bench.write(doc=how)
 
-        outcome = bench.run(**executor)
+        outcome = bench.run(workers=0)
 
         row = bench.rows()["doc"]
         assert bench.out("doc").read_text() == "good"
@@ -553,12 +556,12 @@ def test_a_worker_that_dies_while_it_commits_leaves_no_mixture_and_no_last_good_
     assert outcome.notes == ()
 
 
-def test_outputs_that_a_new_result_lacks_are_removed(bench, executor):
+def test_outputs_that_a_new_result_lacks_are_removed(bench):
     bench.write(less="extra text", none="extra text")
-    bench.run(**executor)
+    bench.run(workers=0)
     bench.write(less="ok text", none="skip there is nothing left")
 
-    bench.run(**executor)
+    bench.run(workers=0)
 
     assert (bench.out("less").exists(), bench.out("less", "extra").exists()) == (True, False)
     assert (bench.out("none").exists(), bench.out("none", "extra").exists()) == (False, False)
@@ -577,10 +580,10 @@ def test_a_result_after_failures_removes_what_the_last_good_one_had(bench):
 
 
 @pytest.mark.parametrize("how", ["grows", "vanishes"])
-def test_an_input_that_changes_while_it_is_read_is_an_io_failure_without_output(bench, executor, how):
+def test_an_input_that_changes_while_it_is_read_is_an_io_failure_without_output(bench, how):
     bench.write(doc=how)
 
-    outcome = bench.run(items=[bench.item("doc")], **executor)
+    outcome = bench.run(items=[bench.item("doc")], workers=0)
 
     row = bench.rows()["doc"]
     assert (outcome.failed, row["category"], row["error"]["retryable"]) == (1, "io", True)
@@ -654,10 +657,10 @@ def test_a_plan_of_something_else_than_items_is_the_plugins_fault(bench, thing):
     assert f"must yield WorkItem, not {type(thing).__name__}" in str(error)
 
 
-def test_an_id_that_comes_twice_is_a_contract_failure_of_the_second(bench, executor):
+def test_an_id_that_comes_twice_is_a_contract_failure_of_the_second(bench):
     bench.write(a="ok first", b="ok second")
 
-    outcome = bench.run(items=[bench.item("a"), bench.item("b"), bench.item("a")], **executor)
+    outcome = bench.run(items=[bench.item("a"), bench.item("b"), bench.item("a")], workers=0)
 
     assert (outcome.planned, outcome.succeeded, outcome.failed) == (3, 2, 1)
     assert [(each.item_id, each.category, each.message) for each in outcome.errors] == [
@@ -856,13 +859,23 @@ def test_before_stage_can_forbid_the_run(bench):
     assert (str(error), outcome.planned, bench.calls()) == ("not today", 0, [])
 
 
-@pytest.mark.parametrize("hook", ["before_item", "after_item", "after_stage", "heartbeat"])
-def test_a_hook_that_stops_the_run_leaves_the_counts_whole(bench, executor, hook):
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("inline", "before_item"),
+        ("inline", "after_item"),
+        ("inline", "after_stage"),
+        ("inline", "heartbeat"),
+        ("threads", "after_item"),
+        ("processes", "after_item"),
+    ],
+)
+def test_a_hook_that_stops_the_run_leaves_the_counts_whole(bench, name, hook):
     bench.write(**{f"d{number}": "after 0.1 ok" for number in range(5)})
 
     bench.hooks = StageHooks(**{hook: raising(UsageError("the hook says no"))}, heartbeat_s=0.01)
 
-    error, outcome = bench.stopped(**executor)
+    error, outcome = bench.stopped(**EXECUTORS[name])
 
     assert str(error) == "the hook says no"
     assert outcome.succeeded <= len(bench.rows())
@@ -977,13 +990,13 @@ class ListSink:
         self.flushed = len(self.logged)
 
 
-def test_results_go_to_the_sink_that_the_caller_brings(bench, executor):
+def test_results_go_to_the_sink_that_the_caller_brings(bench):
     bench.write(a="ok text", b="partial text", c="skip nothing", d="fail input it is bad")
     sink = ListSink()
 
-    outcome = bench.run(sink=sink, **executor)
+    outcome = bench.run(sink=sink, workers=0)
 
-    assert sink.logged[0] == ("config", "verbs", executor["workers"])
+    assert sink.logged[0] == ("config", "verbs", 0)
     assert sorted(sink.logged[1:]) == [
         ("failure", "docs/d", "it is bad"),
         ("partial", "docs/b", ["out"]),

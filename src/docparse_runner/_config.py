@@ -1,6 +1,7 @@
 """Where option values come from: flag > environment > ``docparse.toml`` > default, each with its source."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -221,7 +222,7 @@ def _nearby() -> Path | None:
     if here.is_file():
         return here
     project = Path("pyproject.toml")
-    if project.is_file() and b"[tool.docparse" in project.read_bytes():
+    if project.is_file() and re.search(rb"^\s*\[tool\.docparse[\].]", project.read_bytes(), re.MULTILINE):
         return project
     return None
 
@@ -232,8 +233,11 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path} cannot be read: {error}"
         raise UsageError(msg) from None
-    if path.name == "pyproject.toml":
-        data = data.get("tool", {}).get("docparse", {})
+    for key in ("tool", "docparse") if path.name == "pyproject.toml" else ():
+        data = data.get(key, {})
+        if not isinstance(data, dict):
+            msg = f"{path}: [tool.docparse] must be a table"
+            raise UsageError(msg)
     return _with_underscores(data)
 
 

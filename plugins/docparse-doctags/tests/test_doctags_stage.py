@@ -135,7 +135,7 @@ def test_a_listing_with_a_caption_has_doctags(convert, tmp_path):
     result = convert(_written(document, tmp_path / "tides.docling.json"))
 
     assert str(result.outcome.status) == "success"
-    assert b"<caption>Listing 1</caption>print(1)" in result.doctags
+    assert b"print(1)<caption>Listing 1</caption>" in result.doctags
 
 
 @pytest.mark.parametrize("name", ["tides.pdf", "tides.docx", "tides.xlsx", "tides.odt"])

@@ -8,7 +8,7 @@ from docling_core.transforms.serializer.doctags import DocTagsDocSerializer, Doc
 from docling_core.types.doc import DoclingDocument, FloatingItem
 
 _EXPORT_ERRORS = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What docling-core's serializer raises on documents that are fine, such as ``RuntimeError`` on a label without token."""
+"""What docling-core's serializer raises on sound documents, such as ``RuntimeError`` on a label without token."""
 
 _PARAMS = DocTagsParams(mode=DocTagsParams.Mode.HUMAN_FRIENDLY)
 """What ``DoclingDocument.export_to_doctags()`` uses."""

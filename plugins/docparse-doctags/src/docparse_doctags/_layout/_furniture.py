@@ -24,6 +24,9 @@ _MARGIN = 0.1
 _SHARE = 0.2
 """A text that stands there on this share of the pages repeats."""
 
+_QUOTED = 10
+"""A header of at least this many letters that is part of the title quotes it."""
+
 _TALLER = 1.2
 """Headers are set in the size of the body or smaller; what is larger than this is a heading that recurs."""
 
@@ -32,7 +35,8 @@ def furniture_of(pages: Sequence[PageLines], body: Body) -> dict[int, frozenset[
     """Return page number → the lines of that page that are furniture."""
     outer = {page.number: _outer_lines(page, body) for page in pages}
     repeated = _repeated(outer)
-    return {page.number: _page_furniture(page, outer[page.number], repeated) for page in pages}
+    title = _title(pages[0], body) if pages else ""
+    return {page.number: _page_furniture(page, outer[page.number], repeated, title) for page in pages}
 
 
 def is_header(line: Line, page: PageLines) -> bool:
@@ -70,12 +74,22 @@ def _key(line: Line) -> str:
     return re.sub(r"\d+", "#", re.sub(r"\s+", " ", line.text)).casefold()
 
 
-def _page_furniture(page: PageLines, outer: Sequence[Line], repeated: Collection[str]) -> frozenset[Line]:
+def _title(page: PageLines, body: Body) -> str:
+    """Return the large text of the first page, which running headers quote."""
+    return " ".join(_key(line) for line in page.lines if line.size > _TALLER * body.size)
+
+
+def _page_furniture(page: PageLines, outer: Sequence[Line], repeated: Collection[str], title: str) -> frozenset[Line]:
     stamps = [line for line in page.lines if line.sideways and _in_margin(line, page)]
-    numbers = [line for line in outer if _is_page_number(line, page)]
-    beside = [line for line in outer if any(abs(line.centre - number.centre) < line.size / 2 for number in numbers)]
-    again = [line for line in outer if _key(line) in repeated]
-    return frozenset([*stamps, *beside, *again])
+    found = [
+        line
+        for line in outer
+        if _key(line) in repeated
+        or _is_page_number(line, page)
+        or (len(line.text) >= _QUOTED and page.number > 1 and _key(line) in title)
+    ]
+    beside = [line for line in outer if any(abs(line.centre - other.centre) < line.size / 2 for other in found)]
+    return frozenset([*stamps, *beside])
 
 
 def _is_page_number(line: Line, page: PageLines) -> bool:

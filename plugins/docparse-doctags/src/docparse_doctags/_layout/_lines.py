@@ -66,6 +66,11 @@ class Line:
         return (self.top + self.bottom) / 2
 
     @property
+    def centre_across(self) -> float:
+        """Return how far across the page the middle of the line is."""
+        return (self.left + self.right) / 2
+
+    @property
     def width(self) -> float:
         """Return how long the line is, in points."""
         return self.right - self.left

@@ -1,32 +1,41 @@
 """docling's native PDF pipeline with a layout."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from docling.datamodel.base_models import AssembledUnit, Page, PageElement
 from docling.datamodel.document import ConversionResult
 from docling.datamodel.pipeline_options import HeadingHierarchyOptions, NativePdfPipelineOptions
+from docling.models.postprocessing.reading_order_rb import PageElement as OrderedElement
+from docling.models.postprocessing.reading_order_rb import ReadingOrderPredictor
 from docling.models.stages.heading_hierarchy.heading_hierarchy_model import HeadingHierarchyModel
 from docling.models.stages.reading_order.readingorder_model import ReadingOrderModel, ReadingOrderOptions
 from docling.pipeline.native_pdf_pipeline import NativePdfPipeline
-from docling_core.types.doc import DocItemLabel
 
-from docparse_doctags._layout._body import Body, body_of
-from docparse_doctags._layout._elements import picture_element, table_element, text_element
-from docparse_doctags._layout._furniture import furniture_of, is_header
-from docparse_doctags._layout._labels import Surroundings, label_of, title_key
-from docparse_doctags._layout._lines import Line, PageLines, page_lines
-from docparse_doctags._layout._paragraphs import Block, blocks_of
+from docparse_doctags._layout._body import body_of
+from docparse_doctags._layout._furniture import furniture_of
+from docparse_doctags._layout._labels import title_key
+from docparse_doctags._layout._lines import PageLines, page_lines
+from docparse_doctags._layout._page import FURNITURE, PageLayout
 from docparse_doctags._layout._pictures import pictures_of
-from docparse_doctags._layout._tables import tabulars_of
 
-_FURNITURE = (DocItemLabel.PAGE_HEADER, DocItemLabel.PAGE_FOOTER)
+
+class _GivenOrder(ReadingOrderPredictor):
+    """Keeps the order of the elements: it comes from the columns, which docling's predictor has to guess from boxes.
+
+    Where two columns begin with a heading each, it reads both headings first.
+    """
+
+    def predict_reading_order(self, page_elements: list[OrderedElement], *_: Any, **__: Any) -> list[OrderedElement]:
+        """Return the elements as they are."""
+        return page_elements
 
 
 class LayoutPdfPipeline(NativePdfPipeline):
     """Replaces the assembly of docling's flat pipeline: blocks with labels instead of lines.
 
-    Reading order, captions, paragraphs that go on in the next column or page, list markers and heading levels are the
-    work of docling's own rule-based models, as in its standard pipeline.
+    Captions, paragraphs that go on in the next column or page, list markers and heading levels are the work of
+    docling's own rule-based models, as in its standard pipeline.
 
     Args:
         pipeline_options: see docling.
@@ -35,6 +44,7 @@ class LayoutPdfPipeline(NativePdfPipeline):
     def __init__(self, pipeline_options: NativePdfPipelineOptions) -> None:
         super().__init__(pipeline_options)
         self._reading_order = ReadingOrderModel(options=ReadingOrderOptions())
+        self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # of its base class
         self._hierarchy = HeadingHierarchyModel(options=HeadingHierarchyOptions(enabled=True))
 
     def _assemble_document(self, conv_res: ConversionResult) -> ConversionResult:
@@ -56,15 +66,18 @@ def _assembled(pages: list[Page], titles: Mapping[int, set[str]]) -> AssembledUn
     furniture = furniture_of(texts, body)
     elements: list[PageElement] = []
     for page, text in zip(pages, texts, strict=True):
-        found = _page_elements(text, body, furniture[text.number], titles.get(text.number, set()))
-        if page.parsed_page is not None:
-            boxes = pictures_of(text, page.parsed_page)
-            found += [picture_element(number, box, text) for number, box in enumerate(boxes, len(found))]
-        elements += found
+        pictures = pictures_of(text, page.parsed_page) if page.parsed_page else []
+        elements += PageLayout(
+            page=text,
+            body=body,
+            furniture=furniture[text.number],
+            pictures=pictures,
+            titles=titles.get(text.number, frozenset()),
+        ).elements()
     return AssembledUnit(
         elements=elements,
-        headers=[element for element in elements if element.label in _FURNITURE],
-        body=[element for element in elements if element.label not in _FURNITURE],
+        headers=[element for element in elements if element.label in FURNITURE],
+        body=[element for element in elements if element.label not in FURNITURE],
     )
 
 
@@ -72,32 +85,3 @@ def _page_lines(page: Page) -> PageLines:
     if page.size is None or page.parsed_page is None:
         return PageLines(number=page.page_no, width=0, height=0, lines=(), mirrored=False)
     return page_lines(page.page_no, page.size.width, page.size.height, page.parsed_page)
-
-
-def _page_elements(
-    page: PageLines, body: Body, furniture: Collection[Line], titles: Collection[str]
-) -> list[PageElement]:
-    labelled = [(Block(lines=[line]), _furniture_label(line, page)) for line in page.lines if line in furniture]
-    content = [line for line in page.lines if line not in furniture]
-    tabulars = tabulars_of(content)
-    in_rows = {line for tabular in tabulars for line in tabular.lines}
-    for block in blocks_of(line for line in content if line not in in_rows):
-        around = Surroundings(body=body, page=page, titles=titles, lonely=_is_lonely(block, content))
-        labelled.append((block, label_of(block, around)))
-    labelled += [(Block(lines=part.lines), DocItemLabel.TEXT) for part in tabulars if not part.regular]
-    texts = [text_element(number, block, label, page) for number, (block, label) in enumerate(labelled)]
-    tables = [part for part in tabulars if part.regular]
-    return [*texts, *(table_element(number, part, page) for number, part in enumerate(tables, len(texts)))]
-
-
-def _furniture_label(line: Line, page: PageLines) -> DocItemLabel:
-    return DocItemLabel.PAGE_HEADER if is_header(line, page) else DocItemLabel.PAGE_FOOTER
-
-
-def _is_lonely(block: Block, lines: Iterable[Line]) -> bool:
-    """Return whether no line of the same look stands beside the first one, as in the head of a table."""
-    first = block.lines[0]
-    return not any(
-        line is not first and abs(line.centre - first.centre) < first.size / 2 and line.font.bold == first.font.bold
-        for line in lines
-    )
