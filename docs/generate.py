@@ -12,9 +12,9 @@ from pathlib import Path
 import docparse_runner
 from docparse_runner import _row, hookspecs
 from docparse_runner._entry_points import STAGES, listed
-from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._plugins import load_stage
+from docparse_runner._runner_options import StageOptions
 from docparse_runner.cli import _CORE
 from docparse_runner.errors import QUARANTINED, RETRYABLE, Category
 

@@ -71,6 +71,15 @@ def test_the_help_of_a_stage_groups_its_options_and_shows_units_and_defaults(doc
     assert "--key" not in shown, "a secret is no flag"
 
 
+@pytest.mark.parametrize(("typed", "offered"), [("docparse ru", "run"), ("docparse run upp", "upper")])
+def test_commands_and_stages_can_be_completed(docparse, monkeypatch, typed, offered):
+    monkeypatch.setenv("_DOCPARSE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+
+    assert docparse() == (0, f"plain,{offered}\n", "")
+
+
 PROBE = """
 import sys
 from docparse_runner.cli import main

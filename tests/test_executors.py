@@ -176,6 +176,23 @@ def test_more_waits_in_a_pipe_the_quicker_the_items_are(pool):
     assert 1 < pool.executor.room() <= PREFETCH_MAX
 
 
+def test_items_that_wait_behind_a_slow_one_are_given_back_and_run_once(pool):
+    pool = pool()
+    pool.warm()
+    slow = pool.submitted
+    pool.submit("waits", "ok", "ok")
+
+    behind = pool.events(2)
+
+    assert behind == [Returned(number=slow + 1), Returned(number=slow + 2)]
+    (pool.folder / "go").touch()
+    (done,) = pool.events(1)
+    assert (done.result.number, done.result.status) == (slow, "success")
+    pool.submit("ok")
+    assert [event.result.status for event in pool.events(1)] == ["success"]
+    assert {f"d{slow + 1}", f"d{slow + 2}"}.isdisjoint(pool.calls())
+
+
 def test_an_item_that_may_kill_gets_a_worker_to_itself(pool):
     pool = pool(workers=2)
     pool.submit("waits", alone=True)

@@ -263,6 +263,115 @@ def test_a_document_that_fails_now_keeps_its_older_artifacts_downstream(docs, ru
     assert '"stale": 1' in docparse("status", "--json").out
 
 
+# --- stages of other shapes
+
+STAGE = """
+import os
+from pathlib import Path
+from docparse_runner import ItemOutcome, Output, Stage, StageError, WorkItem, hookimpl
+
+@hookimpl
+def docparse_stage():
+    return Stage(name="shaped", summary="Of its own shape.", version=1, consumes=["source"], patterns=["*.txt"],
+                 produces={"shaped": Output(".shaped")}, batch=int(os.environ.get("BATCH", "1")))
+
+@hookimpl
+def docparse_worker(context):
+    if os.environ.get("MANAGED"):
+        return managed()
+    return many if context.stage.batch > 1 else one
+
+def one(item):
+    item.outputs["shaped"].write_text(item.inputs["source"].read_text())
+    return ItemOutcome.success(**item.metadata)
+
+def many(items):
+    return [one(item) for item in items]
+
+class managed:
+    def __enter__(self):
+        Path("opened").touch()
+        return many
+
+    def __exit__(self, *exc):
+        Path("closed").touch()
+"""
+PLANNED = """
+@hookimpl
+def docparse_resolve(context):
+    if os.environ.get("RESOLVE"):
+        raise {"config": StageError("the key is missing", category="config"), "bug": ValueError("no")}[
+            os.environ["RESOLVE"]]
+
+@hookimpl
+def docparse_plan(context):
+    for name in Path("list").read_text().split():
+        item_id = f"mine/{name}"
+        yield WorkItem(item_id=item_id, inputs={"source": Path("docs", name).absolute()}, metadata={"name": name},
+                       outputs={"shaped": context.workspace.artifact("shaped", item_id, ".shaped")})
+"""
+
+
+@pytest.mark.parametrize("variables", [{"BATCH": "4"}, {"BATCH": "4", "MANAGED": "1"}], ids=["function", "context"])
+def test_a_stage_of_lists_runs(docs, docparse, install_module, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    install_module("shaped_stage", STAGE, stages={"shaped": "shaped_stage"})
+    docs(a="text a", b="text b", c="text c")
+
+    ended = docparse("run", "shaped", "docs", "--workers", 1)
+
+    assert ended.err.startswith("shaped: 3 done in ")
+    assert read("shaped/docs/c.txt.shaped") == "text c"
+    assert Path("closed").exists() == Path("opened").exists() == ("MANAGED" in variables)
+
+
+def test_a_stage_may_plan_for_itself(docs, docparse, install_module, history):
+    install_module("shaped_stage", STAGE + PLANNED, stages={"shaped": "shaped_stage"})
+    docs(a="text a", b="text b", c="text c")
+    Path("list").write_text("a.txt b.txt")
+
+    first = docparse("run", "shaped", "--workers", 0)
+    again = docparse("run", "shaped", "--workers", 0)
+    Path("list").write_text("b.txt")
+    later = docparse("run", "shaped", "--workers", 0)
+
+    assert first.err.startswith("shaped: 2 done in ")
+    assert again.err.startswith("shaped: 2 up to date in ")
+    assert later.err.startswith("shaped: 1 up to date, 1 gone in ")
+    assert [row["metrics"] for row in history("shaped")[:2]] == [{"name": "a.txt"}, {"name": "b.txt"}]
+    assert history("shaped")[-1]["item_id"] == "mine/a.txt"
+
+
+def test_a_plan_that_breaks_stops_the_run_and_keeps_what_is_done(docs, docparse, install_module, history):
+    install_module("shaped_stage", STAGE + PLANNED, stages={"shaped": "shaped_stage"})
+    docs(a="text a")
+    Path("list").write_text("a.txt ../b.txt")
+
+    ended = docparse("run", "shaped", "--workers", 0)
+
+    assert ended.code == 2
+    assert "docparse: shaped: its plan raised ValueError: item_id must be a relative path" in ended.err
+    assert [row["status"] for row in history("shaped")] in ([], ["success"])
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [("config", "shaped: the key is missing"), ("bug", "shaped: docparse_resolve() raised ValueError: no")],
+)
+def test_a_stage_that_cannot_resolve_stops_before_anything_is_touched(
+    docs, docparse, install_module, monkeypatch, how, sentence
+):
+    monkeypatch.setenv("RESOLVE", how)
+    install_module("shaped_stage", STAGE + PLANNED, stages={"shaped": "shaped_stage"})
+    docs(a="text a")
+
+    ended = docparse("run", "shaped", "docs")
+
+    assert (ended.code, ended.err) == (2, f"docparse: {sentence}\n")
+    assert not Path("docparse-data").exists()
+
+
 # --- kills and signals
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         ItemOutcome,
         Output,
         Stage,
-        StageOptions,
         StagePlan,
         Status,
         WorkItem,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from docparse_runner._options import option
     from docparse_runner._outcome import FailureSample, StageOutcome
     from docparse_runner._rows import read_rows, write_rows
+    from docparse_runner._runner_options import StageOptions
     from docparse_runner._workspace import Workspace
     from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
     from docparse_runner.hookspecs import hookimpl
@@ -44,7 +44,7 @@ _HOME = {
     "StageContext": "_context",
     "StageError": "errors",
     "StageHooks": "_context",
-    "StageOptions": "_model",
+    "StageOptions": "_runner_options",
     "StageOutcome": "_outcome",
     "StagePlan": "_model",
     "Status": "_model",

@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from docparse_runner._entry_points import STAGES, listed, nearest
-from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, build, parse, specs_of
 from docparse_runner._plugins import StagePlugin
+from docparse_runner._runner_options import StageOptions
 from docparse_runner.errors import UsageError
 
 FILE = "docparse.toml"

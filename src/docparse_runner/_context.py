@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from docparse_runner._model import ItemOutcome, Stage, StageOptions, StagePlan, WorkItem
+from docparse_runner._model import ItemOutcome, Stage, StagePlan, WorkItem
 from docparse_runner._outcome import StageOutcome
+from docparse_runner._runner_options import StageOptions
 
 if TYPE_CHECKING:
     from docparse_runner._workspace import Workspace

@@ -7,9 +7,10 @@ from enum import Enum, auto
 
 import attrs
 
-from docparse_runner._model import StageOptions, WorkItem
+from docparse_runner._model import WorkItem
 from docparse_runner._planning import Upstream
 from docparse_runner._row import GONE, ErrorRecord, FileState, Row
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._workspace import Workspace
 from docparse_runner.errors import QUARANTINED, Category
 

@@ -19,10 +19,11 @@ from docparse_runner._decision import Decider
 from docparse_runner._factories import FunctionFactory, WorkerFactory
 from docparse_runner._lock import run_lock
 from docparse_runner._manifest import JsonlSink, ManifestSink, manifest_path, read_rows_of
-from docparse_runner._model import ItemOutcome, Stage, StageOptions, StagePlan, WorkItem
+from docparse_runner._model import ItemOutcome, Stage, StagePlan, WorkItem
 from docparse_runner._options import as_plain
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._run import Parts, Run
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._workspace import Workspace, write_atomically
 from docparse_runner.errors import UsageError
 from docparse_runner.executors import Executor, Setup

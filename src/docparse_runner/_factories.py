@@ -6,8 +6,9 @@ from typing import Any, Protocol
 import attrs
 
 from docparse_runner._context import StageContext
-from docparse_runner._model import ItemOutcome, StageOptions, WorkItem
+from docparse_runner._model import ItemOutcome, WorkItem
 from docparse_runner._plugins import load_stage
+from docparse_runner._runner_options import StageOptions
 
 
 class WorkerFactory(Protocol):

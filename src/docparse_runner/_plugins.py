@@ -12,9 +12,10 @@ import pluggy
 
 from docparse_runner import hookspecs
 from docparse_runner._entry_points import STAGES, WATCHERS, listed, load_entry, nearest
-from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, StageOptions, WorkItem
+from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, WorkItem
 from docparse_runner._options import specs_of
 from docparse_runner._outcome import StageOutcome
+from docparse_runner._runner_options import StageOptions
 from docparse_runner.errors import PluginError
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from docparse_runner._decision import Action, Decider
 from docparse_runner._feed import Feed
 from docparse_runner._files import digest_state
 from docparse_runner._manifest import ManifestSink
-from docparse_runner._model import Output, StageOptions, StagePlan, WorkItem
+from docparse_runner._model import Output, StagePlan, WorkItem
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._record import Job, Recorder, recorded_files
 from docparse_runner._row import ErrorRecord, FileState, Row
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._scheduler import Dispatch, Failure, Rules, Scheduler, Verdict
 from docparse_runner._tally import Tally
 from docparse_runner._wire import Result, Task

@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 
 import docparse_runner
 from docparse_runner import Category, hookspecs
-from docparse_runner._model import StageOptions
 from docparse_runner._options import specs_of
 from docparse_runner._row import Row
+from docparse_runner._runner_options import StageOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]

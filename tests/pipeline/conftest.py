@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,10 @@ class Pipeline:
     def write(self, count):
         for number in range(count):
             text = f"# Note {number}\n\nThis note is about subject number {number}, and about nothing else.\n"
-            (self.docs / f"note {number}.md").write_text(text)
+            path = self.docs / f"note {number}.md"
+            path.write_text(text)
+            # A file that was written in the last two seconds is digested again by the next run, and gets a new row.
+            os.utime(path, (time.time() - 60, time.time() - 60))
 
     def command(self, *words):
         return [sys.executable, "-m", "docparse_runner", *words]

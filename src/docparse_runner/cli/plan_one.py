@@ -9,9 +9,9 @@ import click
 
 from docparse_runner._config import Settings
 from docparse_runner._decision import Action
-from docparse_runner._model import StageOptions
 from docparse_runner._options import specs_of
 from docparse_runner._plugins import load_stage
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._session import Prepared, Request, decisions, prepare
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, run_all

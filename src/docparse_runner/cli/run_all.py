@@ -12,10 +12,10 @@ from docparse_runner._config import Settings
 from docparse_runner._engine import new_run_id, outcome_as_plain
 from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._lock import run_lock
-from docparse_runner._model import StageOptions
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import StagePlugin, load_stage
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._session import Prepared, Request, prepare
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, run_one

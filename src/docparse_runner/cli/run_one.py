@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from docparse_runner._engine import new_run_id, outcome_as_plain
-from docparse_runner._model import StageOptions
 from docparse_runner._options import specs_of
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import StagePlugin, load_stage
+from docparse_runner._runner_options import StageOptions
 from docparse_runner._session import Prepared, Request, execute, prepare
 from docparse_runner.cli import _params, _report
 from docparse_runner.errors import DocparseError

@@ -113,8 +113,8 @@ class ThreadExecutor:
         return [thread for thread in self._threads if thread.task is None]
 
     def room(self) -> int:
-        """Take one task per idle thread."""
-        return len(self._idle())
+        """Take one task per idle thread, once everything that happened was heard: it may have stopped the run."""
+        return len(self._idle()) if self._events.empty() else 0
 
     def submit(self, task: Task, *, alone: bool) -> None:  # noqa: ARG002 - a thread never has two
         """Hand the task to an idle thread."""
