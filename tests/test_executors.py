@@ -193,9 +193,10 @@ def test_items_that_wait_behind_a_slow_one_are_given_back_and_run_once(pool):
     assert {f"d{slow + 1}", f"d{slow + 2}"}.isdisjoint(pool.calls())
 
 
-def test_an_item_that_may_kill_gets_a_worker_to_itself(pool):
+def test_an_item_that_may_kill_gets_a_worker_to_itself(pool, watch):
     pool = pool(workers=2)
     pool.submit("waits", alone=True)
+    watch.until((pool.folder / "calls.txt").exists, "it to run")
     done = []
     for _ in range(3):
         assert pool.executor.room() >= 1

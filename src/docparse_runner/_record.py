@@ -1,8 +1,7 @@
 """Record, then tell: rows go to the sink, and only once they are durable does an item count and do hooks hear of it."""
 
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -239,8 +238,3 @@ def _why(job: Job, result: Result | None) -> str:
     if job.decision.action is Action.CHECK and result is not None:
         return job.decision.reason_after_check(result.inputs)
     return job.decision.reason
-
-
-def recorded_files(job: Job, absolute: Callable[[str], str]) -> Mapping[str, str]:
-    """Return path → digest of the item's older outputs that lie in the data root."""
-    return {absolute(state.path): state.digest for state in job.old_outputs.values() if not os.path.isabs(state.path)}

@@ -1,7 +1,5 @@
 """The loop of a run: draw from the plan, decide, dispatch, handle what comes back, until everything has ended."""
 
-import contextlib
-import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,17 +8,17 @@ import attrs
 from docparse_runner._context import Progress, Running, StageContext, StageHooks
 from docparse_runner._decision import Action, Decider
 from docparse_runner._feed import Feed
-from docparse_runner._files import digest_state
 from docparse_runner._manifest import ManifestSink
 from docparse_runner._model import Output, StagePlan, WorkItem
 from docparse_runner._outcome import StageOutcome
-from docparse_runner._record import Job, Recorder, recorded_files
-from docparse_runner._row import ErrorRecord, FileState, Row
+from docparse_runner._record import Job, Recorder
+from docparse_runner._row import ErrorRecord, Row
 from docparse_runner._runner_options import StageOptions
-from docparse_runner._scheduler import Dispatch, Failure, Rules, Scheduler, Verdict
+from docparse_runner._scheduler import Failure, Rules, Scheduler, Verdict
 from docparse_runner._tally import Tally
-from docparse_runner._wire import Result, Task
-from docparse_runner.errors import Category, DocparseError, StageError, UsageError
+from docparse_runner._tasks import inputs_at_planning, task_for
+from docparse_runner._wire import Result
+from docparse_runner.errors import Category, DocparseError, UsageError
 from docparse_runner.executors import Died, Event, Executor, Finished, Returned
 
 _DRAW = 256
@@ -279,28 +277,9 @@ class Run:
                 self._tally.queue.add(now - job.queued_at)
                 self._parts.hooks.before_item(job.item, self._parts.context)
             self._recorder.attempt(job, "started", "")
-            self._executor.submit(self._task(job, dispatch), alone=dispatch.alone)
-
-    def _task(self, job: Job, dispatch: Dispatch) -> Task:
-        item, row = job.item, job.decision.row
-        return Task(
-            number=dispatch.number,
-            item_id=item.item_id,
-            inputs={kind: os.fsencode(path) for kind, path in item.inputs.items()},
-            outputs={kind: str(path) for kind, path in item.outputs.items()},
-            optional=tuple(kind for kind, output in self._parts.outputs.items() if not output.required),
-            digests=dict(job.decision.digests),
-            recorded_inputs={kind: state.digest for kind, state in row.inputs.items()} if row else {},
-            recorded_outputs=dict(recorded_files(job, self._parts.context.workspace.absolute)),
-            check=job.decision.action is Action.CHECK,
-            attempt=dispatch.attempt,
-            fallback=dispatch.fallback or "",
-            removed=item.removed,
-            timeout_s=self._parts.decider.deadline(item),
-            cost_hint=item.cost_hint,
-            metadata=dict(item.metadata),
-            fingerprint=(row.cfg_hash, row.stage_version) if row else None,
-        )
+            self._executor.submit(
+                task_for(job, dispatch, self._parts.outputs, self._parts.decider), alone=dispatch.alone
+            )
 
     # --- what happened
 
@@ -370,23 +349,11 @@ class Run:
         result = Result(
             event.number,
             "failure",
-            inputs=self._inputs_at_planning(job),
+            inputs=inputs_at_planning(job, self._parts.context.workspace),
             started_at=time.time() - event.seconds,
             duration_s=event.seconds,
         )
         self._judge(job, result, error, event.worker, repeatable=not event.alive)
-
-    def _inputs_at_planning(self, job: Job) -> dict[str, FileState]:
-        """Return the inputs of an item whose worker died, digested here if they are still what was planned."""
-        states = {}
-        for kind, found in job.decision.stats.items():
-            path = job.item.inputs[kind]
-            recorded = self._parts.context.workspace.relative(path)
-            states[kind] = FileState.of(recorded, found)
-            with contextlib.suppress(OSError, StageError):
-                if states[kind].same_stat(os.stat(path)):
-                    states[kind] = digest_state(path, recorded)
-        return states
 
     def _setup_failed(self, result: Result) -> None:
         """Count a worker that could not be opened; the item is not to blame."""
