@@ -739,23 +739,24 @@ def test_a_worker_is_opened_once_and_closed_at_the_end(bench, executor):
     assert [(bench.folder / word).read_text() for word in ("opened", "closed")] == ["x", "x"]
 
 
+UNOPENED = {
+    "raises": "verbs: RuntimeError: the model is broken",
+    "wrong": "verbs: docparse_worker must return a callable, not str",
+    "hangs": "verbs: opening the worker took longer than 1 s",
+}
+
+
 @pytest.mark.parametrize(
-    ("how", "message"),
-    [
-        ("raises", "verbs: RuntimeError: the model is broken"),
-        ("wrong", "verbs: docparse_worker must return a callable, not str"),
-        ("hangs", "verbs: opening the worker took longer than 1 s"),
-    ],
+    ("name", "how"),
+    [(name, how) for name in EXECUTORS for how in UNOPENED if (name, how) != ("inline", "hangs")],  # nobody would see
 )
-def test_a_worker_that_cannot_be_opened_stops_the_run_and_blames_no_item(bench, executor, how, message):
-    if how == "hangs" and executor["workers"] == 0:
-        pytest.skip("nobody watches the clock inline")
+def test_a_worker_that_cannot_be_opened_stops_the_run_and_blames_no_item(bench, name, how):
     bench.write(**{f"d{number}": "ok" for number in range(6)})
     bench.stage = attrs.evolve(bench.stage, setup_timeout_s=1)
 
-    error, outcome = bench.stopped(worker=bench.verbs.BrokenOpener(how), **executor)
+    error, outcome = bench.stopped(worker=bench.verbs.BrokenOpener(how), **EXECUTORS[name])
 
-    assert str(error) == message
+    assert str(error) == UNOPENED[how]
     assert (outcome.failed, outcome.cancelled) == (0, outcome.planned)
     assert bench.rows() == {}
 
@@ -919,6 +920,22 @@ def test_heartbeats_tell_how_far_the_run_is(bench):
     assert [each.item_id for each in busy[-1].running] == ["docs/b"]
     assert busy[-1].running[0].seconds > 0
     assert (busy[-1].done, busy[-1].planned, busy[-1].total) == (1, 3, None)
+
+
+def test_heartbeats_tell_how_far_a_running_item_says_it_is(bench):
+    bench.write(a="ok")
+    heard = []
+
+    def heartbeat(progress, _context):
+        heard.extend(each.share_done for each in progress.running if each.share_done)
+        if heard:
+            (bench.folder / "go").touch()
+
+    bench.hooks = StageHooks(heartbeat=heartbeat, heartbeat_s=0.05)
+
+    bench.run(bench.verbs.Halfway(), workers=1)
+
+    assert set(heard) == {0.5}
 
 
 def test_cancel_lets_running_items_finish_and_drops_the_rest(bench, executor):

@@ -23,11 +23,13 @@ class Running:
         worker: its name (``p1``).
         item_id: the document.
         seconds: for how long, in seconds.
+        share_done: how much of it is done, from 0 to 1; 0 as long as the stage does not call ``context.progress``.
     """
 
     worker: str
     item_id: str
     seconds: float
+    share_done: float = 0.0
 
 
 @attrs.frozen(kw_only=True)

@@ -201,7 +201,12 @@ class Run:
             cancelled=tally.cancelled,
             elapsed_s=now - self._started,
             running=tuple(
-                Running(worker=each.worker, item_id=self._jobs[each.number].item.item_id, seconds=now - each.since)
+                Running(
+                    worker=each.worker,
+                    item_id=self._jobs[each.number].item.item_id,
+                    seconds=now - each.since,
+                    share_done=each.share_done,
+                )
                 for each in busy
                 if each.number in self._jobs
             ),

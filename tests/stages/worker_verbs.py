@@ -294,3 +294,17 @@ class SlowOpener:
         """Return the worker, later."""
         time.sleep(self.seconds)
         return work
+
+
+@attrs.frozen
+class Halfway:
+    """Opens a worker that says it is half done, and then waits until somebody makes the file ``go``."""
+
+    def open(self, context):
+        """Return the worker."""
+
+        def half(item):
+            context.progress(1, 2)
+            return _waits(item, "done")
+
+        return half

@@ -66,7 +66,11 @@ class _Commands(click.Group):
 
         del ctx
         rows = list(_CORE.items())
-        rows += [(entry.name, f"From {entry.distribution}.") for entry in listed(COMMANDS) if entry.name not in _CORE]
+        rows += [
+            (entry.name, entry.summary or f"From {entry.distribution}.")
+            for entry in listed(COMMANDS)
+            if entry.name not in _CORE
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

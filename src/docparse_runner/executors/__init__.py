@@ -75,11 +75,13 @@ class Busy:
         worker: its name.
         number: the item.
         since: monotonic seconds at which it started.
+        share_done: how much of it is done, from 0 to 1; 0 as long as the stage does not say.
     """
 
     worker: str
     number: int
     since: float
+    share_done: float = 0.0
 
 
 Event = Finished | Died | Returned

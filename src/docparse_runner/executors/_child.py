@@ -93,6 +93,7 @@ class _Child:
             result = Result(task.number, "returned")
         else:
             _forget_output()
+            self._gate.progress(0.0, None)
             result = runner.process(task)
             result.peak_rss, _ = peak_rss_and_cpu()
             if result.error is not None:

@@ -83,5 +83,10 @@ class Slots:
         return not _STOP.unpack_from(self._map, slot * SIZE + _STOP_AT)[0]
 
     def progress(self, slot: int, done: float, total: float) -> None:
-        """Say how far the item is."""
+        """Say how far the item is; a total of 0 means unknown."""
         _DONE.pack_into(self._map, slot * SIZE + _DONE_AT, done, total)
+
+    def share_done(self, slot: int) -> float:
+        """Return how much of the item is done, from 0 to 1; 0 as long as it does not say."""
+        done, total = _DONE.unpack_from(self._map, slot * SIZE + _DONE_AT)
+        return min(1.0, max(0.0, done / total)) if total > 0 else 0.0

@@ -161,7 +161,7 @@ class ProcessExecutor:
         """Return what each busy worker is on."""
         states = [(worker, *worker.on()) for worker in self._workers]
         return [
-            Busy(worker=worker.name, number=task.number, since=since)
+            Busy(worker=worker.name, number=task.number, since=since, share_done=self._slots.share_done(worker.slot))
             for worker, task, since, _phase in states
             if task is not None
         ]

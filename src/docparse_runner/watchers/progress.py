@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from docparse_runner._context import Progress, StageContext
+from docparse_runner._context import Progress, Running, StageContext
 from docparse_runner._outcome import StageOutcome
 from docparse_runner.hookspecs import hookimpl
 
@@ -21,6 +21,11 @@ def _eta(progress: Progress) -> str:
         return ""
     seconds = int(progress.elapsed_s / progress.done * (progress.total - progress.done))
     return f", {seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
+
+
+def _busy(running: Running) -> str:
+    share = f" {running.share_done:.0%}" if running.share_done else ""
+    return f"{running.item_id.rpartition('/')[2]} {running.seconds:.0f}s{share}"
 
 
 def _of_total(progress: Progress) -> str:
@@ -87,7 +92,7 @@ class _Bar:
             self._rich.start()
             self._started = True
         failed = f" [red]{progress.failed} failed[/red]" if progress.failed else ""
-        on = "  ".join(f"{each.item_id.rpartition('/')[2]} {each.seconds:.0f}s" for each in progress.running[:_SHOWN])
+        on = "  ".join(_busy(each) for each in progress.running[:_SHOWN])
         text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {escape(on)}"
         self._rich.update(self._task, completed=progress.done, total=progress.total, text=text)
 

@@ -44,7 +44,7 @@ class LayoutPdfPipeline(NativePdfPipeline):
     def __init__(self, pipeline_options: NativePdfPipelineOptions) -> None:
         super().__init__(pipeline_options)
         self._reading_order = ReadingOrderModel(options=ReadingOrderOptions())
-        self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # of its base class
+        self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # docling leaves it untyped  # type: ignore[no-untyped-call]  # of its base class
         self._hierarchy = HeadingHierarchyModel(options=HeadingHierarchyOptions(enabled=True))
 
     def _assemble_document(self, conv_res: ConversionResult) -> ConversionResult:
