@@ -14,7 +14,7 @@ from docparse_runner.errors import UsageError
 
 @attrs.frozen(kw_only=True)
 class Options:
-    max_tokens: int = option(256, help="Longest chunk.", unit="tokens", ge=1)
+    max_tokens: int = option(256, help="Longest upper.", unit="tokens", ge=1)
     words: tuple[str, ...] = option((), help="Words to leave out.")
     folder: Path | None = option(None, help="A folder.")  # noqa: RUF009 - a field
     folders: tuple[Path, ...] = option((), help="Folders.")
@@ -29,7 +29,7 @@ def plugin_of(name, options):
     return StagePlugin(name, type("Plugin", (), {"docparse_stage": hookimpl(docparse_stage)})())
 
 
-CHUNK = plugin_of("chunk", Options)
+UPPER = plugin_of("upper", Options)
 PLAIN = plugin_of("two-words", None)
 
 
@@ -59,7 +59,7 @@ def settings(folder, monkeypatch):
 
 
 def test_without_any_setting_every_value_is_the_default_and_says_so():
-    resolved = Settings.load().resolve(CHUNK, {})
+    resolved = Settings.load().resolve(UPPER, {})
 
     assert resolved.options == Options()
     assert resolved.runner == StageOptions()
@@ -71,21 +71,21 @@ def test_without_any_setting_every_value_is_the_default_and_says_so():
     ("flags", "variables", "toml", "value", "source"),
     [
         ({}, {}, "", 256, "default"),
-        ({}, {}, "[stage.chunk]\nmax_tokens = 3", 3, "docparse.toml [stage.chunk]"),
+        ({}, {}, "[stage.upper]\nmax_tokens = 3", 3, "docparse.toml [stage.upper]"),
         (
             {},
-            {"DOCPARSE_CHUNK__MAX_TOKENS": "2"},
-            "[stage.chunk]\nmax_tokens = 3",
+            {"DOCPARSE_UPPER__MAX_TOKENS": "2"},
+            "[stage.upper]\nmax_tokens = 3",
             2,
-            "DOCPARSE_CHUNK__MAX_TOKENS",
+            "DOCPARSE_UPPER__MAX_TOKENS",
         ),
-        ({"max_tokens": 1}, {"DOCPARSE_CHUNK__MAX_TOKENS": "2"}, "[stage.chunk]\nmax_tokens = 3", 1, "flag"),
+        ({"max_tokens": 1}, {"DOCPARSE_UPPER__MAX_TOKENS": "2"}, "[stage.upper]\nmax_tokens = 3", 1, "flag"),
     ],
 )
 def test_a_flag_wins_over_a_variable_a_variable_over_the_file_and_the_file_over_the_default(
     settings, flags, variables, toml, value, source
 ):
-    resolved = settings(toml, **variables).resolve(CHUNK, flags)
+    resolved = settings(toml, **variables).resolve(UPPER, flags)
 
     assert resolved.options.max_tokens == value
     assert resolved.sources["max_tokens"] == source
@@ -95,16 +95,16 @@ def test_a_flag_wins_over_a_variable_a_variable_over_the_file_and_the_file_over_
     ("flags", "variables", "toml", "value", "source"),
     [
         ({}, {}, "[runner]\nretries = 4", 4, "docparse.toml [runner]"),
-        ({}, {}, "[runner]\nretries = 4\n[stage.chunk.runner]\nretries = 3", 3, "docparse.toml [stage.chunk.runner]"),
+        ({}, {}, "[runner]\nretries = 4\n[stage.upper.runner]\nretries = 3", 3, "docparse.toml [stage.upper.runner]"),
         ({}, {}, "[runner]\nretries = 4\n[stage.embed.runner]\nretries = 3", 4, "docparse.toml [runner]"),
-        ({}, {"DOCPARSE_RUNNER__RETRIES": "2"}, "[stage.chunk.runner]\nretries = 3", 2, "DOCPARSE_RUNNER__RETRIES"),
+        ({}, {"DOCPARSE_RUNNER__RETRIES": "2"}, "[stage.upper.runner]\nretries = 3", 2, "DOCPARSE_RUNNER__RETRIES"),
         ({"retries": 1}, {"DOCPARSE_RUNNER__RETRIES": "2"}, "", 1, "flag"),
     ],
 )
 def test_the_runners_options_have_a_table_for_all_stages_and_one_for_each(
     settings, flags, variables, toml, value, source
 ):
-    resolved = settings(toml, **variables).resolve(CHUNK, flags)
+    resolved = settings(toml, **variables).resolve(UPPER, flags)
 
     assert resolved.runner.retries == value
     assert resolved.sources["retries"] == source
@@ -119,7 +119,7 @@ def test_the_runners_options_have_a_table_for_all_stages_and_one_for_each(
     ],
 )
 def test_a_shared_option_takes_its_value_from_one_place_for_all_stages(settings, flags, variables, toml, value, source):
-    resolved = settings(toml, **variables).resolve(CHUNK, flags)
+    resolved = settings(toml, **variables).resolve(UPPER, flags)
 
     assert resolved.options.model == value
     assert resolved.sources["model"] == source
@@ -133,15 +133,15 @@ def test_a_stage_without_options_still_has_those_of_the_runner(settings):
 
 
 def test_dashes_and_underscores_in_keys_mean_the_same(settings):
-    resolved = settings("[stage.chunk]\nmax-tokens = 7\n[runner]\nerror-budget = 5").resolve(CHUNK, {})
+    resolved = settings("[stage.upper]\nmax-tokens = 7\n[runner]\nerror-budget = 5").resolve(UPPER, {})
 
     assert resolved.options.max_tokens == 7
     assert resolved.runner.error_budget == "5"
 
 
 def test_a_secret_may_come_from_the_environment_or_the_file(settings):
-    assert settings('[stage.chunk]\nkey = "file"').resolve(CHUNK, {}).options.key == "file"
-    assert settings("", DOCPARSE_CHUNK__KEY="env").resolve(CHUNK, {}).options.key == "env"
+    assert settings('[stage.upper]\nkey = "file"').resolve(UPPER, {}).options.key == "file"
+    assert settings("", DOCPARSE_UPPER__KEY="env").resolve(UPPER, {}).options.key == "env"
 
 
 def test_a_stage_whose_name_has_a_dash_has_variables_with_an_underscore(settings):
@@ -154,13 +154,13 @@ def test_a_stage_whose_name_has_a_dash_has_variables_with_an_underscore(settings
 
 
 def test_a_relative_path_in_the_file_is_relative_to_the_file(settings, folder, monkeypatch):
-    toml = 'data_root = "root"\n[stage.chunk]\nfolder = "models"\nfolders = ["a", "/b"]'
+    toml = 'data_root = "root"\n[stage.upper]\nfolder = "models"\nfolders = ["a", "/b"]'
     (folder / "sub").mkdir()
     settings(toml)
     monkeypatch.chdir(folder / "sub")
 
     loaded = Settings.load(folder / "docparse.toml")
-    options = loaded.resolve(CHUNK, {}).options
+    options = loaded.resolve(UPPER, {}).options
 
     assert options.folder == folder / "models"
     assert options.folders == (folder / "a", Path("/b"))
@@ -170,39 +170,39 @@ def test_a_relative_path_in_the_file_is_relative_to_the_file(settings, folder, m
 def test_a_tilde_in_the_file_is_the_home_folder(settings, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
 
-    loaded = settings('data_root = "~/root"\n[stage.chunk]\nfolder = "~/models"')
+    loaded = settings('data_root = "~/root"\n[stage.upper]\nfolder = "~/models"')
 
-    assert loaded.resolve(CHUNK, {}).options.folder == Path("/home/me/models")
+    assert loaded.resolve(UPPER, {}).options.folder == Path("/home/me/models")
     assert loaded.data_root == "/home/me/root"
 
 
 def test_a_relative_path_in_a_flag_or_a_variable_is_left_as_it_is(settings):
-    assert settings("", DOCPARSE_CHUNK__FOLDER="models").resolve(CHUNK, {}).options.folder == Path("models")
-    assert settings("").resolve(CHUNK, {"folder": Path("flagged")}).options.folder == Path("flagged")
+    assert settings("", DOCPARSE_UPPER__FOLDER="models").resolve(UPPER, {}).options.folder == Path("models")
+    assert settings("").resolve(UPPER, {"folder": Path("flagged")}).options.folder == Path("flagged")
 
 
 def test_a_list_is_separated_by_commas_in_a_variable_and_is_a_list_in_the_file(settings):
-    assert settings('[stage.chunk]\nwords = ["a, b", "c"]').resolve(CHUNK, {}).options.words == ("a, b", "c")
-    assert settings("", DOCPARSE_CHUNK__WORDS="a, b").resolve(CHUNK, {}).options.words == ("a", "b")
+    assert settings('[stage.upper]\nwords = ["a, b", "c"]').resolve(UPPER, {}).options.words == ("a, b", "c")
+    assert settings("", DOCPARSE_UPPER__WORDS="a, b").resolve(UPPER, {}).options.words == ("a", "b")
 
 
 @pytest.mark.parametrize(
     ("toml", "variables", "flags", "complaint"),
     [
         (
-            '[stage.chunk]\nmax_tokens = "many"',
+            '[stage.upper]\nmax_tokens = "many"',
             {},
             {},
-            "docparse.toml: stage.chunk.max_tokens must be an integer, not 'many'",
+            "docparse.toml: stage.upper.max_tokens must be an integer, not 'many'",
         ),
         (
             "",
-            {"DOCPARSE_CHUNK__MAX_TOKENS": "many"},
+            {"DOCPARSE_UPPER__MAX_TOKENS": "many"},
             {},
-            "DOCPARSE_CHUNK__MAX_TOKENS must be an integer, not 'many'",
+            "DOCPARSE_UPPER__MAX_TOKENS must be an integer, not 'many'",
         ),
         ("", {}, {"max_tokens": "many"}, "--max-tokens must be an integer, not 'many'"),
-        ("[stage.chunk]\nmax_tokens = 0", {}, {}, "chunk: 'max_tokens' must be >= 1: 0"),
+        ("[stage.upper]\nmax_tokens = 0", {}, {}, "upper: 'max_tokens' must be >= 1: 0"),
         ("[runner]\nretries = -1", {}, {}, "runner: 'retries' must be >= 0: -1"),
         (
             '[runner]\nerror_budget = "few"',
@@ -214,7 +214,7 @@ def test_a_list_is_separated_by_commas_in_a_variable_and_is_a_list_in_the_file(s
 )
 def test_a_wrong_value_is_refused_and_the_message_names_its_source(settings, toml, variables, flags, complaint):
     with pytest.raises(UsageError) as caught:
-        settings(toml, **variables).resolve(CHUNK, flags)
+        settings(toml, **variables).resolve(UPPER, flags)
 
     assert str(caught.value) == complaint
 
@@ -228,14 +228,14 @@ def test_a_wrong_value_is_refused_and_the_message_names_its_source(settings, tom
         ("runer = 3", "unknown key runer", "'runner'"),
         ("[pipeline]\nstags = []", "unknown key pipeline.stags", "'stages'"),
         ("[runner]\nworkes = 3", "unknown key runner.workes", "'workers'"),
-        ("[stage.chunk]\nmax_token = 3", "unknown key stage.chunk.max_token", "'max_tokens'"),
-        ("[stage.chunk.runner]\nretrys = 3", "unknown key stage.chunk.runner.retrys", "'retries'"),
+        ("[stage.upper]\nmax_token = 3", "unknown key stage.upper.max_token", "'max_tokens'"),
+        ("[stage.upper.runner]\nretrys = 3", "unknown key stage.upper.runner.retrys", "'retries'"),
         ("[shared]\nmodle = 3", "unknown key shared.modle", "'model'"),
     ],
 )
 def test_an_unknown_key_is_an_error_with_the_nearest_known_name(settings, toml, unknown, nearest):
     with pytest.raises(UsageError) as caught:
-        settings(toml).resolve(CHUNK, {})
+        settings(toml).resolve(UPPER, {})
 
     assert str(caught.value).startswith(f"docparse.toml: {unknown}")
     assert str(caught.value).endswith(f"Did you mean {nearest}?")
@@ -244,14 +244,14 @@ def test_an_unknown_key_is_an_error_with_the_nearest_known_name(settings, toml, 
 @pytest.mark.parametrize(
     ("variable", "nearest"),
     [
-        ("DOCPARSE_CHUNK__MAX_TOKEN", "'DOCPARSE_CHUNK__MAX_TOKENS'"),
+        ("DOCPARSE_UPPER__MAX_TOKEN", "'DOCPARSE_UPPER__MAX_TOKENS'"),
         ("DOCPARSE_RUNNER__WORKER", "'DOCPARSE_RUNNER__WORKERS'"),
         ("DOCPARSE_SHARED__MODLE", "'model'"),
     ],
 )
 def test_an_unknown_variable_is_an_error_with_the_nearest_known_one(settings, variable, nearest):
     with pytest.raises(UsageError) as caught:
-        settings("", **{variable: "3"}).resolve(CHUNK, {})
+        settings("", **{variable: "3"}).resolve(UPPER, {})
 
     assert str(caught.value).startswith(f"unknown variable {variable}")
     assert str(caught.value).endswith(f"Did you mean {nearest}?")
@@ -260,19 +260,19 @@ def test_an_unknown_variable_is_an_error_with_the_nearest_known_one(settings, va
 def test_keys_and_variables_that_are_meant_for_other_stages_are_none_of_this_stages_business(settings):
     toml = "[stage.embed]\nbatch = 3\n[shared]\ndevice = 'gpu'"
 
-    resolved = settings(toml, DOCPARSE_EMBED__BATCH="4", DOCPARSE_SHARED__DEVICE="gpu").resolve(CHUNK, {})
+    resolved = settings(toml, DOCPARSE_EMBED__BATCH="4", DOCPARSE_SHARED__DEVICE="gpu").resolve(UPPER, {})
 
     assert resolved.options == Options()
 
 
 def test_a_shared_option_in_the_table_of_a_stage_is_shown_its_place(settings):
     with pytest.raises(UsageError, match=r"model is shared between stages; set it in \[shared\], not in \[stage"):
-        settings('[stage.chunk]\nmodel = "x"').resolve(CHUNK, {})
+        settings('[stage.upper]\nmodel = "x"').resolve(UPPER, {})
 
 
 def test_a_variable_of_a_shared_option_under_the_stages_name_is_unknown(settings):
-    with pytest.raises(UsageError, match="unknown variable DOCPARSE_CHUNK__MODEL"):
-        settings("", DOCPARSE_CHUNK__MODEL="x").resolve(CHUNK, {})
+    with pytest.raises(UsageError, match="unknown variable DOCPARSE_UPPER__MODEL"):
+        settings("", DOCPARSE_UPPER__MODEL="x").resolve(UPPER, {})
 
 
 def test_the_table_of_a_misspelt_stage_is_an_error_with_the_nearest_one(settings, install):
@@ -299,16 +299,16 @@ def test_the_table_of_a_stage_that_is_installed_elsewhere_is_left_alone(settings
 
 
 def test_the_table_of_pyproject_is_read_when_there_is_no_docparse_toml(settings):
-    loaded = settings("[project]\nname = 'x'\n[tool.docparse.stage.chunk]\nmax_tokens = 9", name="pyproject.toml")
+    loaded = settings("[project]\nname = 'x'\n[tool.docparse.stage.upper]\nmax_tokens = 9", name="pyproject.toml")
 
-    assert loaded.resolve(CHUNK, {}).options.max_tokens == 9
-    assert loaded.resolve(CHUNK, {}).sources["max_tokens"] == "pyproject.toml [stage.chunk]"
+    assert loaded.resolve(UPPER, {}).options.max_tokens == 9
+    assert loaded.resolve(UPPER, {}).sources["max_tokens"] == "pyproject.toml [stage.upper]"
 
 
 def test_docparse_toml_wins_over_pyproject(settings):
     settings("[tool.docparse.runner]\nretries = 1", name="pyproject.toml")
 
-    assert settings("[runner]\nretries = 2").resolve(CHUNK, {}).runner.retries == 2
+    assert settings("[runner]\nretries = 2").resolve(UPPER, {}).runner.retries == 2
 
 
 def test_a_pyproject_that_does_not_speak_of_docparse_is_not_read(settings):
@@ -321,7 +321,7 @@ def test_another_file_may_be_named(folder):
     other = folder / "other.toml"
     other.write_bytes(b"[runner]\nretries = 5")
 
-    resolved = Settings.load(other).resolve(CHUNK, {})
+    resolved = Settings.load(other).resolve(UPPER, {})
 
     assert resolved.runner.retries == 5
     assert resolved.sources["retries"] == f"{other} [runner]"
@@ -340,10 +340,10 @@ def test_a_file_that_is_not_there_is_named(folder):
         Settings.load(folder / "none.toml")
 
 
-@pytest.mark.parametrize("toml", ["runner = 3", "stage = 3", "pipeline = []", "[stage]\nchunk = 3", "shared = 1"])
+@pytest.mark.parametrize("toml", ["runner = 3", "stage = 3", "pipeline = []", "[stage]\nupper = 3", "shared = 1"])
 def test_a_value_in_the_place_of_a_table_is_refused(settings, toml):
     with pytest.raises(UsageError, match=r"^docparse\.toml: \[[a-z.]+\] must be a table$"):
-        settings(toml).resolve(CHUNK, {})
+        settings(toml).resolve(UPPER, {})
 
 
 @pytest.mark.parametrize("content", [b"tool = 3", b"[tool]\ndocparse = 3"])
@@ -363,14 +363,14 @@ def test_without_a_file_nothing_is_said_about_the_data_root_and_the_pipeline():
 
 
 def test_a_file_may_name_the_stages_of_the_pipeline(settings):
-    loaded = settings('[pipeline]\nstages = ["doctags", "chunk"]\nwith = []')
+    loaded = settings('[pipeline]\nstages = ["doctags", "upper"]\nwith = []')
 
-    assert loaded.pipeline("stages") == ("doctags", "chunk")
+    assert loaded.pipeline("stages") == ("doctags", "upper")
     assert loaded.pipeline("with") == ()
     assert loaded.pipeline("skip") is None
 
 
-@pytest.mark.parametrize("value", ['"chunk"', "[1]", "{}"])
+@pytest.mark.parametrize("value", ['"upper"', "[1]", "{}"])
 def test_the_stages_of_the_pipeline_must_be_a_list_of_names(settings, value):
     with pytest.raises(UsageError, match=r"^docparse\.toml: pipeline\.stages must be a list of stage names$"):
         settings(f"[pipeline]\nstages = {value}").pipeline("stages")
