@@ -249,7 +249,7 @@ def test_a_name_that_the_data_root_remembers_for_another_folder_is_refused(folde
 def test_a_name_means_one_kind_of_thing(folder, workspace):
     workspace.remember(workspace.input_roots([str(folder)]))
 
-    with pytest.raises(UsageError, match="'papers' already means"):
+    with pytest.raises(UsageError, match="'papers' already means this folder as one of source"):
         workspace.input_roots([str(folder)], "upper")
 
 

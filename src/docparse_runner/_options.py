@@ -86,6 +86,8 @@ class OptionSpec:
             return ""
         if isinstance(self.default, bool):
             return "on" if self.default else "off"
+        if self.multiple:
+            return ", ".join(map(str, self.default))
         return f"{self.default} {self.unit}".strip()
 
 

@@ -181,7 +181,8 @@ class Workspace:
         for root in named:
             other = roots.get(root.name) or known.get(root.name)
             if other and (other.path, other.kind) != (root.path, kind):
-                msg = f"the input name {root.name!r} already means {other.path}; write NAME={root.path} for the other"
+                means = other.path if other.path != root.path else f"this folder as one of {other.kind}"
+                msg = f"the input name {root.name!r} already means {means}; write NAME={root.path} for the other"
                 raise UsageError(msg)
             mine = roots.get(root.name)
             files = () if mine and not (mine.files and root.files) else (*(mine.files if mine else ()), *root.files)

@@ -18,11 +18,9 @@ import msgspec
 from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
-from docparse_runner.executors._frames import Inbox, frame
+from docparse_runner.executors._frames import Inbox
+from docparse_runner.executors._results import Results
 from docparse_runner.executors._slots import Slots
-
-FLUSH_S = 0.005
-"""Results of quick items are gathered this long."""
 
 _BLOCK = 1 << 18
 _TAIL = 4000
@@ -63,10 +61,8 @@ class _Child:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._inbox = Inbox()
-        self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[Task]).decode
-        self._results: list[Result] = []
-        self._flushed = time.monotonic()
+        self._results = Results(channel)
 
     def serve(self) -> None:
         """Answer tasks until the runner closes the channel."""
@@ -99,11 +95,7 @@ class _Child:
             if result.error is not None:
                 result.error = _with_output(result.error)
             self._gate.enter(Phase.SEND, task.number)
-        self._results.append(result)
-        if last or time.monotonic() - self._flushed > FLUSH_S:
-            self._channel.sendall(frame(self._encode(self._results)))
-            self._results = []
-            self._flushed = time.monotonic()
+        self._results.add(result, last=last)
         self._gate.enter(Phase.IDLE, -1)
 
     def _receive(self) -> bytes | None:
