@@ -16,8 +16,8 @@ demo:
 test:
 	@$(PYTHON) tools/setup.py test --disk-gb 6
 	@.venv-test/bin/tox run
-	@echo "left out: tox -e system (browser, LibreOffice, servers; nothing needs them yet), tox -m matrix (other interpreters,"
-	@echo "          lowest dependencies), make test-long (long batteries, wheels in empty environments)"
+	@echo "left out: tox -e system (browser, LibreOffice, servers), tox -m matrix (other interpreters, lowest dependencies),"
+	@echo "          make test-long (long batteries, the wheels in empty environments)"
 
 test-long:
 	@$(PYTHON) tools/setup.py test --disk-gb 10
