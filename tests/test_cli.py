@@ -717,3 +717,11 @@ def test_ctrl_c_before_the_run_begins_is_130(docs, docparse, install_module):
     install_module("early_stage", text, stages={"early": "early_stage"})
 
     assert docparse("run", "early", "docs").code == 130
+
+
+def test_a_run_that_stops_with_2_still_prints_its_outcome_as_json(docs, docparse):
+    docs(a="text")
+
+    code, out, _err = docparse("run", "poison", "docs", "--setup", "config", "--json")
+
+    assert (code, json.loads(out)["cancelled"]) == (2, 1)

@@ -19,7 +19,7 @@ from docparse_runner._runner_options import StageOptions
 from docparse_runner._session import Prepared, Request, prepare
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, run_one
-from docparse_runner.errors import UsageError
+from docparse_runner.errors import DocparseError, UsageError
 
 DEFAULT = ("doctags", "chunk", "embed", "index")
 """The pipeline without a configuration: those of these that are installed."""
@@ -150,9 +150,16 @@ def _run_all(flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     with ExitStack() as locks:
         for request in wanted:
             locks.enter_context(run_lock(workspace, request.stage, wait=request.wait))
-        outcomes = list(_run_each(first, wanted, settings, workspace, values))
-    if values["as_json"]:
-        click.echo(json.dumps({outcome.stage_name: outcome_as_plain(outcome) for outcome in outcomes}))
+        outcomes: list[StageOutcome] = []
+        try:
+            outcomes.extend(_run_each(first, wanted, settings, workspace, values))
+        except DocparseError as error:
+            if isinstance(error.outcome, StageOutcome):
+                outcomes.append(error.outcome)
+            raise
+        finally:
+            if values["as_json"]:
+                click.echo(json.dumps({outcome.stage_name: outcome_as_plain(outcome) for outcome in outcomes}))
     return max((outcome.exit_code for outcome in outcomes), default=0)
 
 

@@ -59,9 +59,15 @@ def _run_one(name: str, flags: Mapping[str, Any], values: Mapping[str, Any]) -> 
         from docparse_runner.cli.plan_one import show  # noqa: PLC0415 - only dry runs need it
 
         return show([prepared], values)
-    outcome = run_prepared(prepared, values)
-    if values["as_json"]:
-        click.echo(json.dumps(outcome_as_plain(outcome)))
+    outcome: object = None
+    try:
+        outcome = run_prepared(prepared, values)
+    except DocparseError as error:
+        outcome = error.outcome
+        raise
+    finally:
+        if values["as_json"] and isinstance(outcome, StageOutcome):
+            click.echo(json.dumps(outcome_as_plain(outcome)))
     return outcome.exit_code
 
 
