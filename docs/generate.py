@@ -1,38 +1,50 @@
 """Write the generated parts of the reference pages from the code; with --check, fail when one is out of date.
 
-A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. What it says comes from docstrings,
+options classes and ``--help``, so that it is changed there.
 """
 
+import contextlib
 import inspect
+import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import docparse_runner
-from docparse_runner import _row, hookspecs
+from docparse_runner import Category, StageOptions, _row, hookspecs
 from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._plugins import load_stage
-from docparse_runner._runner_options import StageOptions
-from docparse_runner.cli import _CORE
-from docparse_runner.errors import QUARANTINED, RETRYABLE, Category
+from docparse_runner.cli import docparse, main
+from docparse_runner.errors import QUARANTINED, RETRYABLE
 
 PAGES = Path(__file__).resolve().parent / "reference"
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+STAGE_NAMES = ("doctags", "chunk", "embed", "index")
+HELP = ((), ("run",), ("run", "all"), ("plan",), ("status",), ("stages",), ("search",))
+"""The commands whose ``--help`` is shown."""
 
-_MEANINGS = {
+MEANINGS = {
     Category.INPUT: "the document is bad: corrupt, encrypted, empty, too large",
-    Category.CONFIG: "the user must change something",
+    Category.CONFIG: "the user must change something; stops the run (exit code 2), no document is blamed",
     Category.CONTRACT: "the stage broke the contract: wrong type, required output missing, repeated id",
     Category.IO: "disk, network file system, input changed while it was read",
     Category.PROVIDER: "a model server or remote API",
     Category.CRASH: "the worker process died: a signal, an exit",
     Category.TIMEOUT: "past its deadline; the process group was killed",
-    Category.OOM: "past its memory limit, or a MemoryError",
+    Category.OOM: "past its memory limit, killed by the kernel for want of memory, or a `MemoryError`",
     Category.RUNTIME: "any other exception",
     Category.CANCELLED: "running when a second signal came",
 }
+SHORT = {
+    "API_VERSION": "The version of the plugin contract; it rises only on a break, announced one minor release before.",
+    "hookimpl": "Decorator that marks a function as the implementation of a hook.",
+}
+"""Public names whose docstrings are not ours."""
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -42,11 +54,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def fields(docstring: str) -> list[tuple[str, str]]:
-    """Return (name, text) of the ``Attributes:`` section of a docstring."""
-    section = inspect.cleandoc(docstring).partition("Attributes:\n")[2].partition("\n\n")[0]
+def section(docstring: str, name: str) -> list[tuple[str, str]]:
+    """Return (name, text) of each entry of a docstring's section, for example ``Attributes``."""
+    lines = inspect.cleandoc(docstring).partition(f"{name}:\n")[2].partition("\n\n")[0].splitlines()
     found: list[tuple[str, str]] = []
-    for line in section.splitlines():
+    for line in lines:
         match = re.match(r"    (\w+): (.*)", line)
         if match:
             found.append((match[1], match[2]))
@@ -55,40 +67,47 @@ def fields(docstring: str) -> list[tuple[str, str]]:
     return found
 
 
-def field_table(described: type[object]) -> str:
-    """Return a table of what the ``Attributes:`` section of a class says."""
-    rows = ((f"`{name}`", text) for name, text in fields(described.__doc__ or ""))
-    return table(("field", "what it is"), rows)
+def entries(described: object, name: str, head: str) -> str:
+    """Return a table of a docstring's section, or nothing without one."""
+    rows = [(f"`{each}`", text) for each, text in section(described.__doc__ or "", name)]
+    return table((head, "what it is"), rows) if rows else ""
 
 
-def options(specs: Iterable[OptionSpec], variable: str) -> str:
-    """Return a table of options."""
+def options(specs: Iterable[OptionSpec], owner: str) -> str:
+    """Return a table of options; `owner` is ``runner`` or a stage's name."""
     rows = []
     for spec in specs:
-        owner = "SHARED" if spec.shared else variable
-        redoes = " A change redoes the work." if spec.affects_output and variable != "RUNNER" else ""
-        name = f"`DOCPARSE_{owner}__{spec.name.upper()}`"
-        rows.append((f"`{spec.flag}`", spec.help + redoes, spec.shown_default, name))
-    return table(("flag", "what it does", "default", "variable"), rows)
-
-
-def commands() -> str:
-    """Return the core's commands."""
-    rows = [(f"`docparse {name}`", text) for name, text in _CORE.items()]
-    rows.append(("`docparse search`", "Search the index; from `docparse-index`."))
-    return table(("command", "what it does"), rows)
+        place = "shared" if spec.shared else owner
+        keys = f"[{place}]" if place in {"shared", "runner"} else f"[stage.{place}]"
+        flag = f"`{spec.flag}`, `{spec.flag.replace('--', '--no-', 1)}`" if spec.type is bool else f"`{spec.flag}`"
+        redoes = {} if owner == "runner" else {"redoes": "yes" if spec.affects_output else ""}
+        variable = f"`DOCPARSE_{place.upper()}__{spec.name.upper()}`"
+        rows.append((flag, spec.help, spec.shown_default, *redoes.values(), variable, f"`{keys} {spec.name}`"))
+    changes = () if owner == "runner" else ("redoes work",)
+    return table(("flag", "effect", "default", *changes, "variable", "key in `docparse.toml`"), rows)
 
 
 def stages() -> str:
     """Return the options of each of our stages."""
+    installed = {entry.name for entry in listed(STAGES)}
     parts = []
-    for entry in listed(STAGES):
-        if entry.name not in {"doctags", "chunk", "embed", "index"}:
-            continue
-        stage = load_stage(entry.name).stage
+    for name in STAGE_NAMES:
+        if name not in installed:
+            sys.exit(f"the stage {name} is not installed; its options cannot be written")
+        stage = load_stage(name).stage
         specs = specs_of(stage.options)
-        body = options(specs, stage.name.upper()) if specs else "No options of its own."
-        parts.append(f"### {stage.name}\n\n{stage.summary}\n\n{body}")
+        parts.append(f"### {name}\n\n{stage.summary}\n\n{options(specs, name) if specs else 'No options of its own.'}")
+    return "\n\n".join(parts)
+
+
+def help_texts() -> str:
+    """Return what ``--help`` prints for each command."""
+    parts = []
+    for words in HELP:
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown):
+            docparse.main([*words, "--help"], prog_name="docparse", standalone_mode=False, terminal_width=100)
+        parts.append(f"### {' '.join(('docparse', *words))}\n\n```text\n{shown.getvalue().rstrip()}\n```")
     return "\n\n".join(parts)
 
 
@@ -102,37 +121,72 @@ def hooks() -> str:
     return "\n\n".join(parts)
 
 
-def names() -> str:
-    """Return the public names with the first lines of their docstrings."""
-    rows = []
-    for name in docparse_runner.__all__:
-        text = (inspect.getdoc(getattr(docparse_runner, name)) or "").partition("\n")[0]
-        plain = isinstance(getattr(docparse_runner, name), int)
-        rows.append((f"`{name}`", "The version of the plugin contract." if plain else text))
-    return table(("name", "what it is"), rows)
+def exit_codes() -> str:
+    """Return the exit codes, from the docstring of ``main``."""
+    sentence = " ".join((inspect.getdoc(main) or "").split("\n\n")[1].split())
+    rows = re.findall(r"([\d and]+): ([^;.]+)", sentence)
+    return table(("code", "means"), ((codes.strip().replace(" and ", ", "), text) for codes, text in rows))
 
 
 def categories() -> str:
     """Return the error categories."""
     rows = [
-        (f"`{each}`", _MEANINGS[each], "yes" if each in RETRYABLE else "", "yes" if each in QUARANTINED else "")
+        (f"`{each}`", MEANINGS[each], "yes" if each in RETRYABLE else "", "yes" if each in QUARANTINED else "")
         for each in Category
     ]
-    return table(("category", "means", "`--retries` tries again", "quarantined"), rows)
+    return table(("category", "means", "retried (`--retries`)", "remembered (quarantine)"), rows)
+
+
+def api() -> str:
+    """Return the public names, each with its docstring."""
+    parts = []
+    for name in docparse_runner.__all__:
+        value = getattr(docparse_runner, name)
+        parts += [f"## {name}", *filter(None, [SHORT[name]] if name in SHORT else _described(name, value))]
+    return "\n\n".join(parts)
+
+
+def _described(name: str, value: Any) -> list[str]:
+    """Return the paragraphs on a class or a function."""
+    prose = re.split(r"\n\n(?=\w+:(?: |\n))", inspect.getdoc(value) or "")[0]
+    if inspect.isclass(value):
+        return [prose, entries(value, "Attributes", "attribute"), _members(value)]
+    return [_signature(name, value), prose, entries(value, "Args", "argument"), entries(value, "Raises", "raises")]
+
+
+def _signature(name: str, function: Callable[..., Any]) -> str:
+    words = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in words:
+            words.append("*")
+        given = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+        words.append(f"{parameter.name}{given}")
+    return f"`{name}({', '.join(words)})`"
+
+
+def _members(described: type[Any]) -> str:
+    """Return a table of a class's members: the words of an enumeration, or public methods and properties."""
+    if issubclass(described, Enum):
+        return "Its words: " + ", ".join(f"`{each}`" for each in described)
+    rows = []
+    for name, member in vars(described).items():
+        function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+        if not name.startswith("_") and inspect.isfunction(function):
+            rows.append((f"`{name}`", (inspect.getdoc(function) or "").partition("\n")[0]))
+    return table(("member", "what it does"), rows) if rows else ""
 
 
 MAKERS: Mapping[str, Callable[[], str]] = {
-    "commands": commands,
-    "runner": lambda: options(specs_of(StageOptions), "RUNNER"),
+    "help": help_texts,
+    "exit_codes": exit_codes,
+    "runner": lambda: options(specs_of(StageOptions), "runner"),
     "stages": stages,
     "hooks": hooks,
-    "names": names,
-    "row": lambda: table(
-        ("field", "what it is"), ((f"`{name}`", text) for name, text in fields(_row.Row.__doc__ or ""))
-    ),
-    "file": lambda: table(
-        ("field", "what it is"), ((f"`{name}`", text) for name, text in fields(_row.FileState.__doc__ or ""))
-    ),
+    "api": api,
+    "row": lambda: entries(_row.Row, "Attributes", "field"),
+    "file": lambda: entries(_row.FileState, "Attributes", "field"),
+    "error": lambda: entries(_row.ErrorRecord, "Attributes", "field"),
+    "last_good": lambda: entries(_row.LastGood, "Attributes", "field"),
     "categories": categories,
 }
 
@@ -142,7 +196,7 @@ def generated(text: str) -> str:
     return PART.sub(lambda part: f"{part[1]}\n{MAKERS[part[2]]()}\n\n{part[3]}", text)
 
 
-def main() -> None:
+def run() -> None:
     """Write the pages, or check them."""
     stale = []
     for page in sorted(PAGES.glob("*.md")):
@@ -156,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -1,124 +1,214 @@
-"""Every block of the README and of docs/ is executed; every link leads somewhere; the reference is complete."""
+"""Every code block of the README and of docs/ is executed, in order, one shell a page.
+
+- ``bash`` is run. ``python`` is run, or only written when its first line is ``# file: NAME``. ``toml`` and ``json``
+  are parsed, and written when their first line is ``# file: NAME``.
+- Of ``console`` the lines after ``$ `` are run, and the others compared with what they print: decimal fractions may
+  differ, a line that is only ``…`` stands for any lines, a line that ends in ``…`` for one that begins so.
+- ``text`` is only shown.
+- ``<!-- exits: N -->`` before a block says that its only command ends with N; ``<!-- not run: REASON -->`` that the
+  block cannot be run here, and why.
+"""
 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from markdown_it import MarkdownIt
 
-import docparse_runner
-from docparse_runner import Category, hookspecs
-from docparse_runner._options import specs_of
-from docparse_runner._row import Row
-from docparse_runner._runner_options import StageOptions
-
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
-EXECUTED = [page for page in PAGES if page.parent.parent.name != "plugins"]
-SHOWN = {"text", "console"}
-REFUSAL = re.compile(r"<!-- not run: (.+) -->")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = {"bash", "console", "json", "python", "text", "toml"}
+NOT_RUN = re.compile(r"<!-- not run: ?(.*) -->")
+EXITS = re.compile(r"<!-- exits: (\d+) -->")
 FILE = re.compile(r"# file: (\S+)\n")
+HOME = "/home/you"
+"""What the pages show instead of the folder that their blocks run in."""
+
+
+class Block(NamedTuple):
+    """A block of code: its language, text and first line, and what the comment before it says."""
+
+    language: str
+    text: str
+    line: int
+    reason: str | None
+    exits: int
 
 
 def name_of(page):
     return str(page.relative_to(ROOT))
 
 
-def blocks(page):
-    """Language and text of each fenced block; those marked as not run, with their reason, are left out."""
+def blocks_of(page):
     tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
     for place, token in enumerate(tokens):
-        if token.type == "fence":
+        if token.type in {"fence", "code_block"}:
             before = tokens[place - 1].content if place and tokens[place - 1].type == "html_block" else ""
-            if not REFUSAL.search(before):
-                yield token.info.strip(), token.content
+            reason, exits = NOT_RUN.search(before), EXITS.search(before)
+            code = int(exits[1]) if exits else 0
+            yield Block(token.info.strip(), token.content, token.map[0] + 1, reason and reason[1], code)
 
 
-def execute(language, text, folder, environment):
-    file = FILE.match(text)
-    if file:
-        path = folder / file[1]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text[file.end() :], encoding="utf-8")
-    if language == "toml":
-        tomllib.loads(text)
-    elif language == "json":
-        json.loads(text)
-    elif file:
-        compile(text, file[1], "exec")
-    else:
-        command = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+ALL_BLOCKS = [(page, block) for page in PAGES for block in blocks_of(page)]
 
 
-@pytest.mark.parametrize("page", EXECUTED, ids=name_of)
-def test_every_block_of_the_page_works(page, tmp_path):
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DOCPARSE_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
-    environment = inherited | {"PATH": path, "HOME": str(tmp_path), "DOCPARSE_RUNNER__WORKERS": "1"}
-    found = list(blocks(page))
-    if any("samples" in text for _language, text in found):
-        shutil.copytree(ROOT / "samples", tmp_path / "samples", ignore=shutil.ignore_patterns("_source", "*.py"))
+def test_every_block_says_its_language():
+    assert [(name_of(page), block.line) for page, block in ALL_BLOCKS if block.language not in LANGUAGES] == []
 
-    for language, text in found:
-        assert language in {"bash", "python", "toml", "json", *SHOWN}, f"a block of {name_of(page)} has no language"
-        if language not in SHOWN:
-            execute(language, text, tmp_path, environment)
+
+def test_every_block_that_is_not_run_says_why():
+    left_out = [(name_of(page), block) for page, block in ALL_BLOCKS if block.reason is not None]
+    for name, block in left_out:
+        print(f"not run: {name}, line {block.line}: {block.reason}")
+
+    assert [(name, block.line) for name, block in left_out if not block.reason] == []
+
+
+def test_only_a_single_command_may_be_expected_to_fail():
+    failing = [(name_of(page), block) for page, block in ALL_BLOCKS if block.exits]
+
+    commands = [
+        (name, block.line, len(re.findall(r"^(?:\$ |(?![…#]))\S", block.text, re.MULTILINE)))
+        for name, block in failing
+        if block.language == "bash"
+    ]
+
+    assert [(name, line) for name, line, count in commands if count != 1] == []
+
+
+def insisting(command, code):
+    """Return shell text that runs a command and insists on how it ends."""
+    return f"{command}\n" if code == 0 else f"code=0\n{command.rstrip()} || code=$?\n[ $code -eq {code} ]\n"
+
+
+class Script:
+    """The shell script of a page, the files that its blocks name, and what its commands have to print."""
+
+    def __init__(self, folder, blocks):
+        self._folder = folder
+        self._lines = []
+        self.expected = []
+        for block in blocks:
+            if block.reason is None and block.language != "text":
+                self._lines.append(f"block={block.line}")
+                getattr(self, block.language)(block)
+
+    def bash(self, block):
+        self._lines.append(insisting(block.text, block.exits))
+
+    def console(self, block):
+        for line in block.text.splitlines():
+            if line.startswith("$ "):
+                out = self._folder / f"{len(self.expected)}.out"
+                self._lines.append(insisting(f"{{ {line[2:]}; }} > {out} 2>&1", block.exits))
+                self.expected.append((block.line, out, []))
+            else:
+                self.expected[-1][2].append(line)
+
+    def python(self, block):
+        if not self._written(block):
+            self._lines.append(insisting(f"python {self._kept(block.text)}", block.exits))
+
+    def toml(self, block):
+        tomllib.loads(block.text)
+        self._written(block)
+
+    def json(self, block):
+        json.loads(FILE.sub("", block.text, count=1))
+        self._written(block)
+
+    def _written(self, block):
+        """Write the block if it names a file, and say whether it does."""
+        file = FILE.match(block.text)
+        if file:
+            kept, target = self._kept(block.text[file.end() :]), shlex.quote(file[1])
+            self._lines.append(f"mkdir -p $(dirname {target}) && cp {kept} {target}")
+        return file is not None
+
+    def _kept(self, text):
+        path = self._folder / f"{len(self._lines)}.block"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def write(self):
+        path = self._folder / "page.sh"
+        trap = "trap 'echo \"failed: the block in line $block\" >&2' ERR"
+        path.write_text("\n".join(["set -eo pipefail", trap, *self._lines]), encoding="utf-8")
+        return path
+
+
+def shell_script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """The variables of a user who has what we have installed, may install more, and has no network.
+
+    One worker: each would load its own model, which takes most of the time here.
+    """
+    venv.create(tmp_path / "venv", symlinks=True)
+    programs, packages = tmp_path / "venv" / "bin", next((tmp_path / "venv").glob("lib/*/site-packages"))
+    (packages / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
+    shell_script(programs / "docparse", f'exec {programs}/python -m docparse_runner "$@"')
+    offline = "--no-deps --no-index --no-build-isolation"
+    prepend = f'[ "$1" = install ] && shift && set -- install {offline} "$@"'
+    shell_script(programs / "pip", f'{prepend}\nexec {programs}/python -m pip --disable-pip-version-check "$@"')
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCPARSE_", "PYTHON", "PIP_"))}
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), kept["PATH"]])
+    own = {"PATH": path, "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "DOCPARSE_RUNNER__WORKERS": "1"}
+    return {**kept, **nowhere, **own}
+
+
+def normal(line):
+    """Return a line of output without what differs from run to run: seconds and scores, and the width of columns."""
+    return re.sub(r"\d+\.\d+", "0.0", " ".join(line.split()))
+
+
+def fits(line, printed):
+    return printed.startswith(line.removesuffix("…")) if line.endswith("…") else printed == line
+
+
+def first_difference(expected, printed):
+    """Return the first line that is not as expected, or an empty string."""
+    rest = [line for line in map(normal, printed) if line]
+    anywhere = False
+    for line in filter(None, map(normal, expected)):
+        if line == "…":
+            anywhere = True
+            continue
+        place = next((at for at, each in enumerate(rest) if fits(line, each)), None)
+        if place is None or (place and not anywhere):
+            return line
+        rest, anywhere = rest[place + 1 :], False
+    return rest[0] if rest and not anywhere else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_relative_link_leads_to_a_file(page):
-    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+def test_every_block_of_the_page_works(page, tmp_path, environment):
+    control, scratch = tmp_path / "control", tmp_path / "scratch"
+    control.mkdir()
+    shutil.copytree(ROOT / "samples", scratch / "samples", ignore=shutil.ignore_patterns("_source", "*.py", "*.toml"))
+    script = Script(control, blocks_of(page))
 
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    done = subprocess.run(
+        ["bash", script.write()], cwd=scratch, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
 
-    assert missing == []
-
-
-def test_every_page_can_be_reached_from_the_index():
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-
-    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
-
-    assert {page for page in pages if f"({page})" not in index} == set()
-
-
-def reference(name):
-    return (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
-
-
-def test_the_generated_parts_are_up_to_date():
-    subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], check=True)
-
-
-def test_every_runner_option_is_documented():
-    assert [spec.flag for spec in specs_of(StageOptions) if f"`{spec.flag}`" not in reference("cli.md")] == []
-
-
-def test_every_hook_is_documented():
-    hooks = [name for name in vars(hookspecs) if name.startswith("docparse_")]
-
-    assert len(hooks) == 10
-    assert [name for name in hooks if f"## {name}(" not in reference("hooks.md")] == []
-
-
-def test_every_manifest_field_is_documented():
-    assert [name for name in Row.__struct_fields__ if f"`{name}`" not in reference("manifest.md")] == []
-
-
-def test_every_category_and_exit_code_is_documented():
-    page = reference("errors.md")
-
-    assert [each for each in Category if f"`{each}`" not in page] == []
-    assert [code for code in ("| 0 |", "| 1 |", "| 2 |", "| 3 |", "| 130, 143 |") if code not in page] == []
-
-
-def test_every_public_name_is_documented():
-    assert [name for name in docparse_runner.__all__ if f"`{name}`" not in reference("hooks.md")] == []
+    assert done.returncode == 0, f"{name_of(page)}: {done.stdout}\n{done.stderr}"
+    for line, out, expected in script.expected:
+        printed = out.read_text(encoding="utf-8").replace(str(scratch), HOME)
+        difference = first_difference(expected, printed.splitlines())
+        assert difference == "", f"{name_of(page)}, block in line {line}, at {difference!r}; printed:\n{printed}"

@@ -1,11 +1,13 @@
 """Bad documents: each is a failure of category input that says in one sentence what is wrong."""
 
+import random
 import zipfile
 
 import pypdf
 import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
 
+from docparse_doctags._formats import EXTENSIONS
 from docparse_runner import Category, StageError
 
 
@@ -218,3 +220,52 @@ def test_a_pdf_with_too_many_pages_is_an_input_error(refused, make):
 @pytest.mark.parametrize(("name", "details"), [("tides.pptx", {"slides": 3}), ("tides.xlsx", {"sheets": 3})])
 def test_slides_and_workbooks_have_the_same_limit(name, details, refused, make):
     assert "3 pages" in refused(make(name, **details), max_pages=2)
+
+
+def _mutated(data, chance):
+    """Return the bytes truncated, with bytes flipped, or with a part cut out."""
+    middle = chance.randrange(1, len(data))
+    match chance.randrange(3):
+        case 0:
+            return data[:middle]
+        case 1:
+            return bytes(byte if chance.random() > 0.001 else chance.randrange(256) for byte in data)
+        case _:
+            return data[:middle] + data[middle + chance.randrange(1, 500) :]
+
+
+def _category(convert, path):
+    """Return what kind of failure the document is, or None when it is converted."""
+    try:
+        convert(path)
+    except StageError as error:
+        return error.category
+    return None
+
+
+@pytest.mark.parametrize("ending", sorted(set(EXTENSIONS.values())))
+def test_damaged_documents_are_converted_or_an_input_error_and_nothing_else(ending, convert, make):
+    name = next(f"tides{known}" for known, kind in EXTENSIONS.items() if kind == ending)
+    path = make(name)
+    data = path.read_bytes()
+    chance = random.Random(ending)
+
+    for _ in range(8):
+        path.write_bytes(_mutated(data, chance))
+        assert _category(convert, path) in {None, Category.INPUT}
+
+
+def test_a_member_that_is_no_xml_is_an_input_error(refused, make, archive):
+    path = make("tides.odt")
+    path.write_bytes(archive(path, **{"content.xml": b"<office:document-content"}))
+
+    assert refused(path).startswith("docling cannot convert it: XMLSyntaxError")
+
+
+def test_an_offset_before_the_start_of_an_archive_is_damage_and_no_trouble_with_the_disk(refused, make):
+    path = make("tides.docx")
+    data = path.read_bytes()
+    central = data.rindex(b"PK\x01\x02")
+    path.write_bytes(data[:200] + data[central - 100 :])
+
+    assert "truncated or damaged" in refused(path)

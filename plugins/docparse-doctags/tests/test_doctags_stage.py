@@ -1,5 +1,6 @@
 """The stage as the runner sees it."""
 
+import os
 import subprocess
 import sys
 
@@ -81,6 +82,36 @@ def test_only_the_pages_asked_for_are_converted_and_keep_their_numbers(name, det
         f"{heading} 2": 2,
         f"{heading} 3": 3,
     }
+
+
+def test_every_process_writes_the_same_bytes(make, tmp_path):
+    names = ["tides.pdf", "tides.html", "tides.pptx"]
+    script = """
+import hashlib, pathlib, sys, types
+import docparse_doctags
+from docparse_runner import WorkItem
+worker = docparse_doctags.docparse_worker(types.SimpleNamespace(options=docparse_doctags.Options()))
+root = pathlib.Path(sys.argv[1])
+outputs = {"docling": root / "json", "doctags": root / "doctags"}
+for name in sys.argv[2:]:
+    worker(WorkItem(item_id="docs/one", inputs={"source": root / name}, outputs=outputs))
+    print([hashlib.sha256(path.read_bytes()).hexdigest() for path in outputs.values()])
+"""
+    for name in names:
+        make(name)
+
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), *names],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(printed) == 1
+    assert printed.pop().count(b"\n") == len(names)
 
 
 def test_pages_beyond_the_end_are_an_input_error(convert, make):

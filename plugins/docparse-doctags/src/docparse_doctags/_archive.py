@@ -1,6 +1,8 @@
 """Office files and EPUBs: what is inside the zip archive, and whether it may be opened."""
 
+import errno
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,9 @@ _MIMETYPES = {
     "application/vnd.oasis.opendocument.presentation": "odp",
     "application/epub+zip": "epub",
 }
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+"""What ``zipfile`` raises on damaged archives, besides ``OSError`` EINVAL where an offset lies before the start."""
+
 _SMALL = 1_000_000
 """More than any honest ``mimetype`` or ODF ``manifest.xml`` needs, in bytes."""
 
@@ -33,7 +38,9 @@ def archive_format(path: Path, *, max_unpacked_mb: float) -> str:
             _refuse_bombs(members, max_unpacked_mb)
             found = _format_of(archive, [member.filename for member in members])
             encrypted = _is_encrypted(archive, members)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeDecodeError, ValueError) as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         msg = f"the file is a zip archive that cannot be opened, so it is truncated or damaged ({error})"
         raise refusal(msg) from None
     if encrypted:

@@ -13,7 +13,7 @@ from docling_core.types.doc import DoclingDocument, DocumentOrigin
 
 from docparse_doctags._complaints import complaints
 from docparse_doctags._formats import EXTENSIONS
-from docparse_doctags._problems import failed, given_up, unconvertible, unreadable
+from docparse_doctags._problems import DAMAGE, failed, given_up, unconvertible, unreadable
 
 _LATEX_TYPE = "application/x-latex"
 """Unlike ``x-tex``, known to ``mimetypes`` on every machine, which is what docling-core accepts."""
@@ -73,14 +73,18 @@ class Converter:
         option = self._options[kind]
         name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         by_path = kind is InputFormat.PDF and name == path.name
-        given = InputDocument(
-            path_or_stream=path if by_path else BytesIO(path.read_bytes()),
-            format=kind,
-            backend=option.backend,
-            backend_options=option.backend_options,
-            filename=name,
-            limits=self._limits,
-        )
+        source = path if by_path else BytesIO(path.read_bytes())
+        try:
+            given = InputDocument(
+                path_or_stream=source,
+                format=kind,
+                backend=option.backend,
+                backend_options=option.backend_options,
+                filename=name,
+                limits=self._limits,
+            )
+        except DAMAGE as error:
+            raise unconvertible(error) from None
         if not given.valid:
             raise unreadable(given)
         return given

@@ -47,10 +47,11 @@ def open_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
 
 def _measures(document: "DoclingDocument") -> dict[str, Any]:
     """Return how much there is of what; formats without pages have none."""
+    in_tables = sum(len(cell.text) for table in document.tables for cell in table.data.table_cells)
     return {
         "pages": len(document.pages),
         "items": len(document.texts),
         "tables": len(document.tables),
         "pictures": len(document.pictures),
-        "characters": sum(len(item.text) for item in document.texts),
+        "characters": sum(len(item.text) for item in document.texts) + in_tables,
     }

@@ -82,23 +82,31 @@ def _gutter(lines: Sequence[Line]) -> float | None:
     if len(prose) < 2 * _LEAST_LINES:
         return None
     begin, end = min(line.left for line in prose), max(line.right for line in prose)
-    best: tuple[int, float] | None = None
-    across = begin + _MIDDLE[0] * (end - begin)
-    while across < begin + _MIDDLE[1] * (end - begin):
-        fewer = min(sum(line.right <= across for line in prose), sum(line.left >= across for line in prose))
-        if fewer >= _LEAST_LINES and (best is None or fewer > best[0]):
-            best = (fewer, across)
-        across += _STEP
-    return best[1] if best and _are_columns(prose, best[1]) else None
+    first, last = (begin + share * (end - begin) for share in _MIDDLE)
+    candidates = [first + step * _STEP for step in range(int((last - first) / _STEP) + 1)]
+    scores = [_score(prose, across) for across in candidates]
+    best = [across for across, score in zip(candidates, scores, strict=True) if score == max(scores)]
+    gutter = best[len(best) // 2]
+    return gutter if _are_columns(prose, gutter) else None
+
+
+def _score(prose: Sequence[Line], across: float) -> int:
+    """Return how many lines the smaller side has, less the lines that run over."""
+    before = sum(line.right <= across for line in prose)
+    after = sum(line.left >= across for line in prose)
+    return min(before, after) - (len(prose) - before - after)
 
 
 def _are_columns(prose: Sequence[Line], gutter: float) -> bool:
     before = [line for line in prose if line.right <= gutter]
     after = [line for line in prose if line.left >= gutter]
     beside = sum(any(line.top < other.centre < line.bottom for other in before) for line in after)
-    return beside >= _LEAST_ROWS and _fill(before) and _fill(after)
+    if min(len(before), len(after)) < _LEAST_LINES or beside < _LEAST_ROWS:
+        return False
+    return all(_fill(side) or _gutter(side) is not None for side in (before, after))
 
 
 def _fill(lines: Sequence[Line]) -> bool:
+    """Return whether most lines are about as wide as all of them together: they are one column of prose."""
     across = max(line.right for line in lines) - min(line.left for line in lines)
     return sum(line.width for line in lines) >= _FILLED * across * len(lines)

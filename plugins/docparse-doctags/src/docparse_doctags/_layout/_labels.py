@@ -31,8 +31,11 @@ _LARGER = 1.15
 _OUTDENT = 1.5
 """Headings of typewritten text begin at least this many line heights left of the body."""
 
-_WIDE_GAPS = 1
-"""A heading has at most one wide gap, after its number; a row of a table has more."""
+_APART = 0.8
+"""Words of a heading are at most this many line heights apart; cells of a table's head are farther."""
+
+_APART_MONO = 2.0
+"""The same in a typewriter font, whose spaces are as wide as its letters."""
 
 _SMALLER = 0.86
 """Footnotes are set smaller than this share of the body."""
@@ -92,10 +95,16 @@ def _is_heading(block: Block, around: Surroundings) -> bool:
     numbered = NUMBERED.fullmatch(block.text) is not None
     if LIST_ITEM.match(block.text) and not numbered:
         return False
-    if around.body.plain and len(block.lines) == 1 and (numbered or _is_outdented(block, around.body)):
+    if not _stands_out(block, around.body, numbered=numbered):
+        return False
+    return not any(_is_no_title(line, around.page) for line in block.lines)
+
+
+def _stands_out(block: Block, body: Body, *, numbered: bool) -> bool:
+    if body.plain and len(block.lines) == 1 and (numbered or _is_outdented(block, body)):
         return True
-    bold = all(line.font.bold for line in block.lines) and not around.body.font.bold
-    return block.size > _LARGER * around.body.size or (bold and len(block.text) <= _BOLD_LETTERS)
+    bold = all(line.font.bold for line in block.lines) and not body.font.bold
+    return block.size > _LARGER * body.size or (bold and len(block.text) <= _BOLD_LETTERS)
 
 
 def _is_outdented(block: Block, body: Body) -> bool:
@@ -108,15 +117,16 @@ def _reads_like_a_heading(block: Block) -> bool:
     letters = sum(character.isalpha() for character in text)
     if len(block.lines) > _HEADING_LINES or letters < _LEAST_LETTERS or len(text) > _HEADING_LETTERS:
         return False
-    if 2 * letters < len(text.replace(" ", "")) or any(_is_no_title(line) for line in block.lines):
+    if 2 * letters < len(text.replace(" ", "")):
         return False
     if WEB.search(text) or LEADERS.search(text):
         return False
     return not (SENTENCE_END.search(text) and not text.rstrip().endswith(("?", "!"))) and not text.endswith(",")
 
 
-def _is_no_title(line: Line) -> bool:
-    return line.sideways or line.gaps > _WIDE_GAPS
+def _is_no_title(line: Line, page: PageLines) -> bool:
+    apart = _APART_MONO if line.font.mono else _APART
+    return line.sideways or page.widest_gap(line) > apart * line.size
 
 
 def _is_code(block: Block, body: Body) -> bool:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import attrs
 from docling_core.types.doc import CoordOrigin
@@ -19,9 +20,6 @@ _WORD_GAP = 1.2
 
 _MARKER_GAP = 4.0
 """The same between a bullet or number and its text, which starts at a tab stop."""
-
-_WIDE_GAP = 0.6
-"""Words farther apart than this share of the height are apart on purpose."""
 
 _LETTER_GAP = 0.08
 """Pieces closer than this share of the height are parts of one word, as where the font changes inside it."""
@@ -44,7 +42,7 @@ class Line:
         bottom: lower edge.
         size: height of the letters, the best measure of the font size there is.
         font: how most of it looks.
-        gaps: how many times its words are farther apart than a space and a bit.
+        hang: where the text after a bullet or number begins, when that stands apart from it.
         sideways: whether it runs up or down the page.
         cells: the parser's cells it was made of.
     """
@@ -56,7 +54,7 @@ class Line:
     bottom: float
     size: float
     font: Font
-    gaps: int = 0
+    hang: float | None = None
     sideways: bool = False
     cells: tuple[TextCell, ...] = ()
 
@@ -86,6 +84,7 @@ class PageLines:
         height: of the page, in points.
         lines: from top to bottom.
         mirrored: whether the page reads from right to left, so that horizontal positions are mirrored.
+        words: the parser's cells of single words.
     """
 
     number: int
@@ -93,6 +92,24 @@ class PageLines:
     height: float
     lines: tuple[Line, ...]
     mirrored: bool
+    words: Sequence[TextCell] = ()
+
+    def widest_gap(self, line: Line) -> float:
+        """Return the widest space between two words of a line, a leading number apart, in points.
+
+        The parser takes cells of a table for one line when they are close.
+        """
+        left, right = (self.width - line.right, self.width - line.left) if self.mirrored else (line.left, line.right)
+        boxes = [cell.rect.to_bounding_box().to_top_left_origin(self.height) for cell in self.words]
+        inside = [
+            box
+            for box in boxes
+            if line.top < (box.t + box.b) / 2 < line.bottom and left <= (box.l + box.r) / 2 <= right
+        ]
+        inside.sort(key=lambda box: box.l)
+        number = line.text[:1].isdigit()
+        gaps = [after.l - before.r for before, after in pairwise(inside)]
+        return max(gaps[number:], default=0.0)
 
 
 def page_lines(number: int, width: float, height: float, parsed: SegmentedPdfPage) -> PageLines:
@@ -103,7 +120,7 @@ def page_lines(number: int, width: float, height: float, parsed: SegmentedPdfPag
     mirrored = _reads_right_to_left(cells)
     pieces = [line for cell in cells if (line := _line(cell, width, height, mirrored=mirrored)) is not None]
     lines = tuple(_joined(pieces, spaced=mirrored))
-    return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored)
+    return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored, words=parsed.word_cells)
 
 
 def _reads_right_to_left(cells: Iterable[TextCell]) -> bool:
@@ -181,7 +198,7 @@ def _join(line: Line, piece: Line, *, spaced: bool) -> Line:
         bottom=max(line.bottom, piece.bottom),
         size=main.size,
         font=main.font,
-        gaps=line.gaps + piece.gaps + (piece.left - line.right > _WIDE_GAP * line.size),
+        hang=piece.left if MARKER.fullmatch(line.text) else line.hang,
         cells=line.cells + piece.cells,
     )
 

@@ -69,7 +69,7 @@ class PageLayout:
         in_rows = {line for tabular in tabulars for line in tabular.lines}
         for tabular in tabulars:
             yield _Part(tabular.lines[0].top, tabular, DocItemLabel.TABLE if tabular.regular else DocItemLabel.TEXT)
-        for block in blocks_of(line for line in lines if line not in in_rows):
+        for block in blocks_of([line for line in lines if line not in in_rows]):
             around = Surroundings(body=self.body, page=self.page, titles=self.titles, lonely=_is_lonely(block, lines))
             yield _Part(block.top, block, label_of(block, around))
 

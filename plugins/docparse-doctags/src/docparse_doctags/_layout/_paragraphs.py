@@ -1,7 +1,7 @@
 """Lines that belong together."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import attrs
@@ -26,6 +26,9 @@ _INDENT = 0.8
 
 _WIDER = 0.3
 """Space between paragraphs exceeds the space between lines by at least this many line heights."""
+
+_BACK = 0.3
+"""A line this many line heights left of a list item is outside the list."""
 
 _OPEN = 12
 """How many blocks may still grow: more than there are columns on any page."""
@@ -72,19 +75,21 @@ class Block:
         return " ".join(line.text for line in self.lines)
 
 
-def blocks_of(lines: Iterable[Line]) -> list[Block]:
-    """Return the paragraphs that lines make up, columns apart.
+def blocks_of(lines: Sequence[Line]) -> list[Block]:
+    """Return the paragraphs that the lines of one part of a page make up.
 
     Each line, from top to bottom, goes to the nearest block that it continues; one that begins a new paragraph closes
     that block.
     """
+    usual = _usual_space(lines)
+    right = max((line.right for line in lines), default=0.0)
     blocks: list[Block] = []
     growing: list[Block] = []
     for line in lines:
         above = min(
             (block for block in growing if _fits(block, line)), key=lambda block: _gap(block, line), default=None
         )
-        if above is not None and not _begins_paragraph(above, line):
+        if above is not None and not _begins_paragraph(above, line, usual, right):
             above.lines.append(line)
             continue
         if above is not None:
@@ -126,8 +131,20 @@ def _looks_alike(block: Block, line: Line) -> bool:
     return line.font.bold == last.font.bold or (alone and CAPTION.match(last.text) is not None)
 
 
-def _begins_paragraph(block: Block, line: Line) -> bool:
-    return any(sign(block, line) for sign in (_item, _indented, _after_short_line, _after_space, _numbered_heading))
+def _usual_space(lines: Sequence[Line]) -> float:
+    """Return the median space between lines of one size that follow each other."""
+    pairs = [(above, below) for above, below in pairwise(lines) if abs(below.size - above.size) < below.size / 10]
+    gaps = [below.top - above.bottom for above, below in pairs if below.top > above.centre]
+    return statistics.median(gaps or [0.0])
+
+
+def _begins_paragraph(block: Block, line: Line, usual: float, right: float) -> bool:
+    """Return whether the line begins a paragraph; a block of one line is judged by what is usual around it."""
+    if len(block.lines) > 1:
+        usual, right = _usual_space(block.lines), block.right
+    if _gap(block, line) > usual + _WIDER * line.size or _follows_short_line(block, line, right):
+        return True
+    return any(sign(block, line) for sign in (_item, _after_item, _indented, _numbered_heading))
 
 
 def _item(block: Block, line: Line) -> bool:
@@ -140,6 +157,13 @@ def _item(block: Block, line: Line) -> bool:
     return LIST_ITEM.match(block.lines[0].text) is not None or last.right < block.right - 1.5 * last.size
 
 
+def _after_item(block: Block, line: Line) -> bool:
+    """The text of a list item does not come back to the left of its first line, or of its bullet."""
+    first = block.lines[0]
+    begin = first.left if first.hang is None else first.hang
+    return LIST_ITEM.match(first.text) is not None and line.left < begin - _BACK * line.size
+
+
 def _indented(block: Block, line: Line) -> bool:
     """A first line is indented, in text whose lines begin at one edge; list items hang instead."""
     last = block.lines[-1]
@@ -149,24 +173,13 @@ def _indented(block: Block, line: Line) -> bool:
     return at_edge and line.left - last.left > _INDENT * last.size and SENTENCE_END.search(last.text) is not None
 
 
-def _after_short_line(block: Block, line: Line) -> bool:
+def _follows_short_line(block: Block, line: Line, right: float) -> bool:
     """The line above ends a sentence well before the right edge, and this one begins like a sentence."""
     last = block.lines[-1]
-    slack = 0.12 * (block.right - block.left) + last.size
-    if len(block.lines) == 1 or last.right > block.right - slack or not SENTENCE_END.search(last.text):
+    slack = 0.12 * (right - block.left) + last.size
+    if last.right > right - slack or not SENTENCE_END.search(last.text):
         return False
     return not line.text[0].islower()
-
-
-def _after_space(block: Block, line: Line) -> bool:
-    """There is more space above than between the lines of the block."""
-    if len(block.lines) == 1:
-        return False
-    return _gap(block, line) > _line_spacing(block.lines) + _WIDER * line.size
-
-
-def _line_spacing(lines: Sequence[Line]) -> float:
-    return statistics.median(below.top - above.bottom for above, below in pairwise(lines))
 
 
 def _numbered_heading(block: Block, line: Line) -> bool:

@@ -13,6 +13,7 @@ from docling.models.stages.reading_order.readingorder_model import ReadingOrderM
 from docling.pipeline.native_pdf_pipeline import NativePdfPipeline
 
 from docparse_doctags._layout._body import body_of
+from docparse_doctags._layout._font_names import name_fonts
 from docparse_doctags._layout._furniture import furniture_of
 from docparse_doctags._layout._labels import title_key
 from docparse_doctags._layout._lines import PageLines, page_lines
@@ -54,6 +55,7 @@ class LayoutPdfPipeline(NativePdfPipeline):
         for entry in outline:
             if entry.page_no is not None and entry.title:
                 titles.setdefault(entry.page_no, set()).add(title_key(entry.title))
+        name_fonts(conv_res.pages, conv_res.input._backend.path_or_stream)  # noqa: SLF001 - as above
         conv_res.assembled = _assembled(conv_res.pages, titles)
         conv_res.document = self._reading_order(conv_res)
         conv_res.document = self._hierarchy(conv_res)

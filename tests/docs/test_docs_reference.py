@@ -1,0 +1,83 @@
+"""The reference is complete and up to date: read from the code, not from the pages' generator."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import docparse_runner
+from docparse_runner import Category, StageOptions, hookspecs
+from docparse_runner._entry_points import STAGES, listed
+from docparse_runner._options import specs_of
+from docparse_runner._plugins import load_stage
+from docparse_runner._row import ErrorRecord, FileState, LastGood, Row
+from docparse_runner.cli import docparse, main
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def reference(name):
+    return (DOCS / "reference" / name).read_text(encoding="utf-8")
+
+
+def test_the_generated_parts_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_option_of_the_runner_is_documented():
+    page = reference("options.md")
+
+    assert [spec.flag for spec in specs_of(StageOptions) if f"`{spec.flag}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", ["doctags", "chunk", "embed", "index"])
+def test_every_option_of_our_stages_is_documented(name):
+    page = reference("options.md").partition(f"### {name}\n")[2].partition("\n### ")[0]
+
+    assert [spec.flag for spec in specs_of(load_stage(name).stage.options) if f"`{spec.flag}`" not in page] == []
+
+
+def test_every_command_is_documented():
+    page = reference("cli.md")
+
+    assert [name for name in docparse.list_commands(None) if f"### docparse {name}" not in page] == []
+
+
+def test_every_hook_is_documented():
+    hooks = [name for name in vars(hookspecs) if name.startswith("docparse_")]
+
+    assert len(hooks) == 10
+    assert [name for name in hooks if f"## {name}(" not in reference("hooks.md")] == []
+
+
+@pytest.mark.parametrize("described", [Row, FileState, ErrorRecord, LastGood])
+def test_every_field_of_the_manifest_is_documented(described):
+    assert [name for name in described.__struct_fields__ if f"| `{name}` |" not in reference("manifest.md")] == []
+
+
+def test_every_error_category_is_documented():
+    assert [each for each in Category if f"| `{each}` |" not in reference("errors.md")] == []
+
+
+def test_every_exit_code_is_documented():
+    codes = re.findall(r"\d+(?=:| and )", main.__doc__)
+    page = reference("cli.md").partition("## Exit codes")[2].partition("\n## ")[0]
+
+    assert codes == ["0", "1", "2", "3", "130", "143"]
+    assert [code for code in codes if not re.search(rf"\b{code}\b", page)] == []
+
+
+def test_every_public_name_is_documented():
+    page = reference("python-api.md")
+
+    assert [name for name in docparse_runner.__all__ if f"\n## {name}\n" not in page] == []
+
+
+def test_our_four_stages_are_installed_here():
+    assert {"doctags", "chunk", "embed", "index"} <= {stage.name for stage in listed(STAGES)}
