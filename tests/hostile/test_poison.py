@@ -94,7 +94,8 @@ def test_a_worker_that_cannot_be_opened_stops_the_run_and_no_document_is_blamed(
 
     assert ended.code == 2
     assert f"docparse: {sentence}\n" in ended.err
-    assert ended.out == ""
+    outcome = json.loads(ended.out)
+    assert (outcome["exit_code"], outcome["failed"], outcome["cancelled"]) == (2, 0, outcome["planned"])
     assert history("poison") == []
     assert psutil.Process().children(recursive=True) == []
 
