@@ -14,6 +14,7 @@ from docling_core.types.doc import DoclingDocument, DocumentOrigin
 from docparse_doctags._complaints import complaints
 from docparse_doctags._formats import EXTENSIONS
 from docparse_doctags._problems import DAMAGE, failed, given_up, unconvertible, unreadable
+from docparse_doctags._source import openable, shown_name
 
 _LATEX_TYPE = "application/x-latex"
 """Unlike ``x-tex``, known to ``mimetypes`` on every machine, which is what docling-core accepts."""
@@ -71,16 +72,14 @@ class Converter:
 
     def _open(self, path: Path, kind: InputFormat) -> InputDocument:
         option = self._options[kind]
-        name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        by_path = kind is InputFormat.PDF and name == path.name
-        source = path if by_path else BytesIO(path.read_bytes())
+        source = openable(path) if kind is InputFormat.PDF else BytesIO(path.read_bytes())
         try:
             given = InputDocument(
                 path_or_stream=source,
                 format=kind,
                 backend=option.backend,
                 backend_options=option.backend_options,
-                filename=name,
+                filename=shown_name(path),
                 limits=self._limits,
             )
         except DAMAGE as error:

@@ -8,6 +8,7 @@ import pypdfium2.raw as pdfium_c
 from docling.utils.locks import pypdfium2_lock
 
 from docparse_doctags._refusal import AGAIN, refusal
+from docparse_doctags._source import openable
 
 NO_TEXT = "the PDF has no text layer and OCR is off: it is a scan, or its text is drawn as shapes"
 
@@ -27,7 +28,7 @@ def check_pdf(path: Path, *, max_pages: int, pages: tuple[int, int]) -> None:
     """
     with pypdfium2_lock:  # PDFium is not thread-safe
         try:
-            document = pdfium.PdfDocument(path)
+            document = pdfium.PdfDocument(openable(path))
         except pdfium.PdfiumError as error:
             if error.err_code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
                 msg = "the PDF is encrypted: save it without a password"

@@ -1,5 +1,6 @@
 """docling's errors in the words of the person who owns the document."""
 
+import re
 import traceback
 import zipfile
 import zlib
@@ -20,6 +21,9 @@ from docparse_runner import StageError
 DAMAGE = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What parsers raise on damaged documents. When they open one, most of docling's readers turn it into an error of
 docling's; the OpenDocument reader does not (1,600 mutated documents of every format)."""
+
+_PREFIX = re.compile(r"^Page failed to parse: (?:Error \w+ page \d+: )?")
+"""What docling says of every page that it gives up; it counts them from 0 here and from 1 elsewhere."""
 
 _SHOWN = 3
 """How many problems of one document a message lists."""
@@ -61,7 +65,8 @@ def unconvertible(error: BaseException) -> StageError:
 
 def failed(result: ConversionResult) -> StageError:
     """Return the failure of a document of which nothing could be converted."""
-    return refusal(f"docling cannot convert it: {listed(given_up(result)) or 'it gives no reason'}")
+    problems = given_up(result) or ["docling gives no reason"]
+    return refusal(f"nothing in the document can be read: {problems[0]}", detail="\n".join(problems))
 
 
 def given_up(result: ConversionResult) -> list[str]:
@@ -80,7 +85,7 @@ def _without_noise(message: str, given: InputDocument) -> str:
     """Return a message of docling's without digests and paths, which name what the manifest row names already."""
     for noise in (f" of key={given.file}", f" for file with hash {given.document_hash}", f" {given.document_hash}"):
         message = message.replace(noise, "")
-    return message.strip().removesuffix(".")
+    return _PREFIX.sub("", message).strip().removesuffix(".")
 
 
 def _trace(error: BaseException | None) -> str:

@@ -100,7 +100,8 @@ class PageLines:
         The parser takes cells of a table for one line when they are close.
         """
         left, right = (self.width - line.right, self.width - line.left) if self.mirrored else (line.left, line.right)
-        boxes = [cell.rect.to_bounding_box().to_top_left_origin(self.height) for cell in self.words]
+        near = [word.rect for word in self.words if line.top - line.size < word.rect.r_y0 < line.bottom + line.size]
+        boxes = [rect.to_bounding_box().to_top_left_origin(self.height) for rect in near]
         inside = [
             box
             for box in boxes
