@@ -19,6 +19,7 @@ import sys
 import sysconfig
 import tomllib
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,14 +153,13 @@ def shell_script(path, text):
     path.chmod(0o755)
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """The variables of a user who has what we have installed, may install more, and has no network.
+def environment_in(folder):
+    """Return the variables of a user who has what we have installed, may install more, and has no network.
 
     One worker: each would load its own model, which takes most of the time here.
     """
-    venv.create(tmp_path / "venv", symlinks=True)
-    programs, packages = tmp_path / "venv" / "bin", next((tmp_path / "venv").glob("lib/*/site-packages"))
+    venv.create(folder / "venv", symlinks=True)
+    programs, packages = folder / "venv" / "bin", next((folder / "venv").glob("lib/*/site-packages"))
     (packages / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
     shell_script(programs / "docparse", f'exec {programs}/python -m docparse_runner "$@"')
     offline = "--no-deps --no-index --no-build-isolation"
@@ -168,8 +168,39 @@ def environment(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCPARSE_", "PYTHON", "PIP_"))}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), kept["PATH"]])
-    own = {"PATH": path, "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "DOCPARSE_RUNNER__WORKERS": "1"}
+    own = {"PATH": path, "HOME": str(folder), "HF_HUB_OFFLINE": "1", "DOCPARSE_RUNNER__WORKERS": "1"}
     return {**kept, **nowhere, **own}
+
+
+def run(page, folder):
+    """Run the blocks of a page in a folder of its own; return how that ended, and (line, printed, expected) of each."""
+    control, scratch = folder / "control", folder / "scratch"
+    control.mkdir()
+    shutil.copytree(ROOT / "samples", scratch / "samples", ignore=shutil.ignore_patterns("_source", "*.py", "*.toml"))
+    script = Script(control, blocks_of(page))
+    done = subprocess.run(
+        ["bash", script.write()],
+        cwd=scratch,
+        env=environment_in(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    printed = [
+        (line, out.read_text(encoding="utf-8").replace(str(scratch), HOME) if out.exists() else "", expected)
+        for line, out, expected in script.expected
+    ]
+    return done, printed
+
+
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """The runs of the pages that are asked for, two at a time: most of it is waiting for imports and models."""
+    pages = {item.callspec.params["page"] for item in request.session.items if "runs" in item.fixturenames}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        folders = {page: tmp_path_factory.mktemp(page.stem) for page in sorted(pages)}
+        yield {page: pool.submit(run, page, folder) for page, folder in folders.items()}
 
 
 def normal(line):
@@ -197,18 +228,10 @@ def first_difference(expected, printed):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_of_the_page_works(page, tmp_path, environment):
-    control, scratch = tmp_path / "control", tmp_path / "scratch"
-    control.mkdir()
-    shutil.copytree(ROOT / "samples", scratch / "samples", ignore=shutil.ignore_patterns("_source", "*.py", "*.toml"))
-    script = Script(control, blocks_of(page))
-
-    done = subprocess.run(
-        ["bash", script.write()], cwd=scratch, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+def test_every_block_of_the_page_works(page, runs):
+    done, blocks = runs[page].result()
 
     assert done.returncode == 0, f"{name_of(page)}: {done.stdout}\n{done.stderr}"
-    for line, out, expected in script.expected:
-        printed = out.read_text(encoding="utf-8").replace(str(scratch), HOME)
+    for line, printed, expected in blocks:
         difference = first_difference(expected, printed.splitlines())
         assert difference == "", f"{name_of(page)}, block in line {line}, at {difference!r}; printed:\n{printed}"
