@@ -156,7 +156,7 @@ def shell_script(path, text):
 def environment_in(folder):
     """Return the variables of a user who has what we have installed, may install more, and has no network.
 
-    One worker: each would load its own model, which takes most of the time here.
+    One worker with one thread: two pages run at a time, and each worker would load a model of its own.
     """
     venv.create(folder / "venv", symlinks=True)
     programs, packages = folder / "venv" / "bin", next((folder / "venv").glob("lib/*/site-packages"))
@@ -169,6 +169,7 @@ def environment_in(folder):
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), kept["PATH"]])
     own = {"PATH": path, "HOME": str(folder), "HF_HUB_OFFLINE": "1", "DOCPARSE_RUNNER__WORKERS": "1"}
+    own |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**kept, **nowhere, **own}
 
 
