@@ -3,7 +3,6 @@
 ``inline`` runs in the caller, ``threads`` in threads that cannot be killed, ``processes`` in supervised children.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -153,6 +152,3 @@ class Executor(Protocol):
 
     def close(self) -> tuple[int, float]:
         """End the workers; return (largest resident set of any in bytes, CPU seconds of all)."""
-
-
-ExecutorFactory = Callable[[Setup], Executor]
