@@ -10,12 +10,24 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import attrs
 import psutil
 import pytest
 
+from docparse_runner import (
+    Output,
+    Stage,
+    StageContext,
+    StageHooks,
+    StageOptions,
+    StagePlan,
+    WorkItem,
+    Workspace,
+    run_stage,
+)
 from docparse_runner._row import Row
-from docparse_runner._workspace import Workspace
 from docparse_runner.cli import main
+from docparse_runner.errors import DocparseError
 
 STAGES = Path(__file__).parent / "stages"
 
@@ -233,3 +245,88 @@ def install_module(stages, monkeypatch):
     yield add
     for name in modules:
         sys.modules.pop(name, None)
+
+
+COUNTS = ("succeeded", "partial", "skipped", "failed", "cancelled")
+
+
+@attrs.define
+class Bench:
+    """Documents that say what becomes of them, and the stage that obeys."""
+
+    folder: object
+    verbs: object
+    history: object
+    stage: Stage = attrs.field(
+        factory=lambda: Stage(
+            name="verbs",
+            version=1,
+            consumes=["source"],
+            produces={"out": Output(".out"), "extra": Output(".extra", required=False)},
+        )
+    )
+    version: int = 1
+    hooks: StageHooks = attrs.field(factory=StageHooks)
+    context: StageContext | None = None
+
+    @property
+    def workspace(self):
+        return Workspace(self.folder / "data")
+
+    def write(self, **texts):
+        """Write documents that look old, so that their times are trusted."""
+        for name, text in texts.items():
+            path = self.folder / "docs" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+
+    def item(self, name, **fields):
+        item_id = f"docs/{name}"
+        outputs = {
+            kind: self.workspace.artifact(kind, item_id, output.suffix) for kind, output in self.stage.produces.items()
+        }
+        return WorkItem(item_id=item_id, inputs={"source": self.folder / "docs" / name}, outputs=outputs, **fields)
+
+    def items(self):
+        return [self.item(path.name) for path in sorted((self.folder / "docs").iterdir())]
+
+    def run(self, worker=None, *, items=None, sink=None, **options):
+        plan = StagePlan(stage_name="verbs", items=self.items() if items is None else items, stage_version=self.version)
+        self.context = StageContext(stage=self.stage, workspace=self.workspace, run_id=f"run{time.monotonic_ns()}")
+        outcome = run_stage(
+            plan,
+            worker or self.verbs.work,
+            StageOptions(**options),
+            self.hooks,
+            workspace=self.workspace,
+            sink=sink,
+            context=self.context,
+        )
+        assert sum(getattr(outcome, name) for name in COUNTS) == outcome.planned
+        return outcome
+
+    def stopped(self, **options):
+        """Run, expect the run to be stopped with exit code 2, and return (error, its outcome)."""
+        with pytest.raises(DocparseError) as caught:
+            self.run(**options)
+        outcome = caught.value.outcome
+        assert outcome.exit_code == 2
+        assert sum(getattr(outcome, name) for name in COUNTS) == outcome.planned
+        return caught.value, outcome
+
+    def rows(self):
+        return {row["item_id"].removeprefix("docs/"): row for row in self.history("verbs", "data")}
+
+    def out(self, name, kind="out"):
+        return self.folder / "data" / kind / "docs" / f"{name}.{kind}"
+
+    def calls(self, name="calls.txt"):
+        path = self.folder / name
+        return [line.removeprefix("docs/") for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def bench(stages, history):
+    """Return documents that say what becomes of them, and a program that calls ``run_stage``."""
+    return Bench(stages, importlib.import_module("worker_verbs"), history)

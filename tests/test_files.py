@@ -177,41 +177,33 @@ def scratch(tmp_path):
 
 
 def test_an_emptied_folder_is_empty_and_still_there(scratch):
-    empty(scratch, keep_folders=False)
+    empty(scratch)
 
     assert names(scratch) == []
 
 
-def test_the_folders_of_an_emptied_folder_are_kept_when_asked_and_are_empty(scratch):
-    empty(scratch, keep_folders=True)
-
-    assert names(scratch) == ["empty", "upper"]
-
-
-@pytest.mark.parametrize("keep_folders", [False, True])
-def test_a_missing_folder_is_made(tmp_path, keep_folders):
-    empty(tmp_path / "a" / "b", keep_folders=keep_folders)
+def test_a_missing_folder_is_made(tmp_path):
+    empty(tmp_path / "a" / "b")
 
     assert (tmp_path / "a" / "b").is_dir()
 
 
-@pytest.mark.parametrize("keep_folders", [False, True])
 @pytest.mark.parametrize("inside", ["", "upper", "upper/deep"])
-def test_links_are_removed_and_never_followed(scratch, tmp_path, inside, keep_folders):
+def test_links_are_removed_and_never_followed(scratch, tmp_path, inside):
     theirs = write(tmp_path / "theirs" / "a", b"theirs")
     (scratch / inside / "folder").symlink_to(theirs.parent)
     (scratch / inside / "file").symlink_to(theirs)
     (scratch / inside / "dead").symlink_to(tmp_path / "none")
 
-    empty(scratch, keep_folders=keep_folders)
+    empty(scratch)
 
     assert theirs.read_bytes() == b"theirs"
-    assert names(scratch) == (["empty", "upper"] if keep_folders else [])
+    assert names(scratch) == []
 
 
 def test_files_that_may_not_be_written_are_removed_too(scratch):
     (scratch / "top").chmod(0o400)
 
-    empty(scratch, keep_folders=False)
+    empty(scratch)
 
     assert names(scratch) == []

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docparse_runner._worker import Phase
+from docparse_runner._gate import Phase
 from docparse_runner.executors._frames import MAX_FRAME, Channel, Inbox, frame
 from docparse_runner.executors._slots import SIZE, Slots
 
-NOTHING = (-1, 0.0, Phase.IDLE)
+NOTHING = (-1, 0.0, Phase.IDLE, 0)
 
 
 def drain(inbox):
@@ -182,9 +182,9 @@ def test_a_new_record_is_that_of_a_worker_that_has_not_started(slots):
 def test_the_parent_reads_what_the_child_is_on(slots, number, phase):
     parent, child = slots
 
-    child.write(1, number, 12345.678901, phase)
+    child.write(1, number, 12345.678901, phase, 3)
 
-    assert parent.read(1) == (number, 12345.678901, phase)
+    assert parent.read(1) == (number, 12345.678901, phase, 3)
     assert parent.read(0) == parent.read(2) == NOTHING
 
 
@@ -243,12 +243,12 @@ def test_no_field_of_a_record_overwrites_another(slots):
     parent, child = slots
     most = 2**64 - 2
 
-    child.write(1, most, -1.5, Phase.SEND)
+    child.write(1, most, -1.5, Phase.SEND, 2**32 - 1)
     parent.expire(1, most)
     parent.stop(1)
     child.progress(1, -3.0, -4.0)
 
-    assert parent.read(1) == (most, -1.5, Phase.SEND)
+    assert parent.read(1) == (most, -1.5, Phase.SEND, 2**32 - 1)
     assert child.expired(1) == most
     assert child.stopping(1)
     assert [parent.read(slot) for slot in (0, 2)] == [NOTHING] * 2
@@ -267,7 +267,7 @@ def test_a_record_that_is_cleared_holds_nothing_of_the_worker_before_and_leaves_
     assert child.read(1) == NOTHING
     assert child.expired(1) == -1
     assert not child.stopping(1)
-    assert child.read(0) == child.read(2) == (7, 1.0, Phase.RUN)
+    assert child.read(0) == child.read(2) == (7, 1.0, Phase.RUN, 1)
     assert child.stopping(0)
     assert child.stopping(2)
 

@@ -416,7 +416,7 @@ def test_after_kill_9_a_second_run_finishes_and_does_nothing_twice(docs, spawn, 
 def test_a_second_run_while_one_is_going_is_refused_and_names_it(docs, spawn, docparse, watch):
     docs(a="text")
     process = spawn("run", "upper", "docs", "--workers", 1, "--delay-s", 600)
-    watch.until(lambda: list(Path("docparse-data").glob(".staging/upper/*/p1/out/upper")), "the run to be going")
+    watch.until(lambda: list(Path("docparse-data").glob(".staging/upper/*/p1/out/*/upper")), "the run to be going")
 
     refused = docparse("run", "upper", "docs")
     other = docparse("run", "poison", "docs", "--workers", 0)
@@ -468,7 +468,7 @@ def test_a_second_signal_kills(docs, spawn, history, watch, stages):
     docs(**{f"d{number}": "text" for number in range(4)})
     with (stages / "err").open("w") as err:
         process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600, stderr=err)
-    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
+    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/*/upper"))) == 2, "both workers")
     children = watch.family(process.pid)[1:]
     os.killpg(process.pid, signal.SIGINT)
     watch.until(lambda: "once more to stop them at once" in (stages / "err").read_text(), "the first to be heard")
@@ -485,7 +485,7 @@ def test_a_second_signal_kills(docs, spawn, history, watch, stages):
 def test_two_signals_at_once_kill_too(docs, spawn, watch):
     docs(**{f"d{number}": "text" for number in range(2)})
     process = spawn("run", "upper", "docs", "--workers", 2, "--delay-s", 600, "--diagnostics-interval-s", 600)
-    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/upper"))) == 2, "both workers")
+    watch.until(lambda: len(list(Path("docparse-data").glob(".staging/upper/*/p*/out/*/upper"))) == 2, "both workers")
     children = watch.family(process.pid)[1:]
 
     os.kill(process.pid, signal.SIGINT)

@@ -1,6 +1,5 @@
 """``run_stage`` as a library: what becomes of items, whatever runs them."""
 
-import importlib
 import json
 import os
 import signal
@@ -16,21 +15,15 @@ import pytest
 from docparse_runner import (
     Category,
     ItemOutcome,
-    Output,
     PluginError,
-    Stage,
-    StageContext,
     StageHooks,
-    StageOptions,
     StageOutcome,
     StagePlan,
     Status,
     UsageError,
-    WorkItem,
-    Workspace,
     run_stage,
 )
-from docparse_runner.errors import DocparseError, ManifestError
+from docparse_runner.errors import ManifestError
 
 EXECUTORS = {
     "inline": {"workers": 0},
@@ -42,82 +35,6 @@ BROKEN = "the listing broke"
 COUNTS = ("succeeded", "partial", "skipped", "failed", "cancelled")
 
 
-@attrs.define
-class Bench:
-    """Documents that say what becomes of them, and the stage that obeys."""
-
-    folder: object
-    verbs: object
-    history: object
-    stage: Stage = attrs.field(
-        factory=lambda: Stage(
-            name="verbs",
-            version=1,
-            consumes=["source"],
-            produces={"out": Output(".out"), "extra": Output(".extra", required=False)},
-        )
-    )
-    version: int = 1
-    hooks: StageHooks = attrs.field(factory=StageHooks)
-    context: StageContext | None = None
-
-    @property
-    def workspace(self):
-        return Workspace(self.folder / "data")
-
-    def write(self, **texts):
-        """Write documents that look old, so that their times are trusted."""
-        for name, text in texts.items():
-            path = self.folder / "docs" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-            os.utime(path, (1_700_000_000, 1_700_000_000))
-
-    def item(self, name, **fields):
-        item_id = f"docs/{name}"
-        outputs = {
-            kind: self.workspace.artifact(kind, item_id, output.suffix) for kind, output in self.stage.produces.items()
-        }
-        return WorkItem(item_id=item_id, inputs={"source": self.folder / "docs" / name}, outputs=outputs, **fields)
-
-    def items(self):
-        return [self.item(path.name) for path in sorted((self.folder / "docs").iterdir())]
-
-    def run(self, worker=None, *, items=None, sink=None, **options):
-        plan = StagePlan(stage_name="verbs", items=self.items() if items is None else items, stage_version=self.version)
-        self.context = StageContext(stage=self.stage, workspace=self.workspace, run_id=f"run{time.monotonic_ns()}")
-        outcome = run_stage(
-            plan,
-            worker or self.verbs.work,
-            StageOptions(**options),
-            self.hooks,
-            workspace=self.workspace,
-            sink=sink,
-            context=self.context,
-        )
-        assert sum(getattr(outcome, name) for name in COUNTS) == outcome.planned
-        return outcome
-
-    def stopped(self, **options):
-        """Run, expect the run to be stopped with exit code 2, and return (error, its outcome)."""
-        with pytest.raises(DocparseError) as caught:
-            self.run(**options)
-        outcome = caught.value.outcome
-        assert outcome.exit_code == 2
-        assert sum(getattr(outcome, name) for name in COUNTS) == outcome.planned
-        return caught.value, outcome
-
-    def rows(self):
-        return {row["item_id"].removeprefix("docs/"): row for row in self.history("verbs", "data")}
-
-    def out(self, name, kind="out"):
-        return self.folder / "data" / kind / "docs" / f"{name}.{kind}"
-
-    def calls(self, name="calls.txt"):
-        path = self.folder / name
-        return [line.removeprefix("docs/") for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def raising(error):
     """Return a hook that raises."""
 
@@ -125,11 +42,6 @@ def raising(error):
         raise error
 
     return hook
-
-
-@pytest.fixture
-def bench(stages, history):
-    return Bench(stages, importlib.import_module("worker_verbs"), history)
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -387,7 +299,7 @@ def test_the_error_budget_stops_the_run_when_more_have_failed(bench, name, budge
 
 
 def test_items_that_run_when_the_budget_is_spent_finish_and_are_recorded(bench):
-    bench.write(a="fail input", b="after 0.5 ok b", **{f"d{number}": "after 0.5 ok" for number in range(4)})
+    bench.write(a="after 0.2 fail input", b="after 0.5 ok b", **{f"d{number}": "after 0.5 ok" for number in range(4)})
 
     outcome = bench.run(workers=2, policy="io", error_budget="0")
 
@@ -1055,7 +967,7 @@ def test_two_runs_of_one_stage_at_a_time_are_refused(bench):
     def again(*_arguments):
         def run():
             with pytest.raises(UsageError) as caught:
-                Bench(bench.folder, bench.verbs, bench.history).run(workers=0)
+                type(bench)(bench.folder, bench.verbs, bench.history).run(workers=0)
             refused.append(str(caught.value))
 
         thread = threading.Thread(target=run)

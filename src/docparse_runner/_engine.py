@@ -174,6 +174,7 @@ def _parts(
         max_items=options.max_items_per_worker,
         recycle_memory=options.recycle_memory_mb * _MIB,
         memory_limit=options.memory_limit_mb * _MIB,
+        batch=stage.batch,
     )
     if outputs:
         workspace.declare(plan.stage_name, {kind: output.suffix for kind, output in outputs.items()})
@@ -200,8 +201,9 @@ def _parts(
         make_executor=lambda: _executor(executor, setup),
         outputs=outputs,
         fallbacks=stage.fallbacks,
+        batch=stage.batch,
         removes=stage.removes,
-        max_queue=options.max_queue or max(window, (2 + _PREFETCH) * workers),
+        max_queue=options.max_queue or max(window, (2 + max(_PREFETCH, 2 * stage.batch)) * workers),
     )
 
 

@@ -39,31 +39,7 @@ class StageFactory:
         plugin = load_stage(self.name)
         context.stage = plugin.stage
         context.options, context.runner, context.resolved = self.options, self.runner, self.resolved
-        opened = plugin.worker(context)
-        return _one_by_one(opened) if plugin.stage.batch > 1 else opened
-
-
-def _one_by_one(opened: Any) -> Any:
-    """Return a worker of single items from a worker of lists."""
-
-    def wrapped(call: Callable[[list[WorkItem]], list[ItemOutcome]]) -> Callable[[WorkItem], ItemOutcome]:
-        return lambda item: call([item])[0]
-
-    return _Entered(opened, wrapped) if hasattr(opened, "__enter__") else wrapped(opened)
-
-
-@attrs.frozen
-class _Entered:
-    """A context manager whose value is passed through a function."""
-
-    inner: Any
-    change: Callable[[Any], Any]
-
-    def __enter__(self) -> Any:
-        return self.change(self.inner.__enter__())
-
-    def __exit__(self, *exc: object) -> object:
-        return self.inner.__exit__(*exc)
+        return plugin.worker(context)
 
 
 @attrs.frozen

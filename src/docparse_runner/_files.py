@@ -48,15 +48,13 @@ def put(staged: Path, final: str, recorded: str) -> FileState:
     return FileState.of(recorded, os.stat(final), digest)
 
 
-def empty(folder: Path, *, keep_folders: bool) -> None:
-    """Remove what lies in a folder, made if it is missing; with `keep_folders`, its own folders are emptied too."""
+def empty(folder: Path) -> None:
+    """Remove what lies in a folder, which is made if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     with os.scandir(folder) as entries:
         found = list(entries)
     for entry in found:
-        if not entry.is_dir(follow_symlinks=False):
-            os.unlink(entry.path)
-        elif keep_folders:
-            empty(Path(entry.path), keep_folders=False)
-        else:
+        if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)

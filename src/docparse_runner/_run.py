@@ -42,6 +42,7 @@ class Parts:
         make_executor: called when the first item has to run.
         outputs: kind → what the stage declares.
         fallbacks: of the stage.
+        batch: so many items at most run together.
         removes: whether the stage wants to hear of documents that are gone.
         max_queue: items read ahead.
     """
@@ -56,6 +57,7 @@ class Parts:
     make_executor: Callable[[], Executor]
     outputs: Mapping[str, Output]
     fallbacks: tuple[str, ...]
+    batch: int
     removes: bool
     max_queue: int
 
@@ -73,6 +75,7 @@ class Run:
             backoff_s=options.retry_backoff_s,
             error_budget=options.error_budget,
             fallbacks=parts.fallbacks,
+            batch=parts.batch,
             seed=options.seed,
         )
         self._scheduler = Scheduler(rules, parts.plan.total_items)
@@ -290,7 +293,7 @@ class Run:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Returned):
-            self._scheduler.give_back(event.number, suspect=event.suspect)
+            self._scheduler.give_back(event.number, suspect=event.suspect, batch=event.batch)
         elif isinstance(event, Died):
             self._died(event)
         elif event.result.status == "setup":

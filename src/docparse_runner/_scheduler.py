@@ -44,6 +44,7 @@ class Rules:
         backoff_s: upper bound of the first wait, in seconds; doubles with each retry.
         error_budget: None, a count such as ``10``, or a percentage such as ``5%``.
         fallbacks: names to try after the first attempt failed for good.
+        batch: so many items at most run together.
         seed: of the waits; None for a different one in each run.
     """
 
@@ -52,6 +53,7 @@ class Rules:
     backoff_s: float = 1.0
     error_budget: str | None = None
     fallbacks: tuple[str, ...] = ()
+    batch: int = 1
     seed: int | None = None
 
 
@@ -81,12 +83,14 @@ class Dispatch:
         attempt: 1 for the first.
         fallback: which fallback to use, or None.
         alone: whether the worker must have nothing else, because the item may kill it.
+        batch: with so many items at most, itself included, it may run together.
     """
 
     number: int
     attempt: int
     fallback: str | None
     alone: bool
+    batch: int = 1
 
 
 @attrs.define
@@ -96,6 +100,7 @@ class _Entry:
     retries: int = 0
     fallback: int = -1
     alone: bool = False
+    batch: int = 1
 
 
 class Scheduler:
@@ -131,7 +136,7 @@ class Scheduler:
 
     def add(self, number: int, cost: float = 0.0) -> None:
         """Queue an item."""
-        self._entries[number] = _Entry(cost)
+        self._entries[number] = _Entry(cost, batch=self._rules.batch)
         self._push(number)
 
     def _push(self, number: int) -> None:
@@ -152,7 +157,8 @@ class Scheduler:
         entry.attempts += 1
         self._running.add(number)
         fallback = self._rules.fallbacks[entry.fallback] if entry.fallback >= 0 else None
-        return Dispatch(number=number, attempt=entry.attempts, fallback=fallback, alone=entry.alone)
+        batch = 1 if entry.alone or fallback else entry.batch
+        return Dispatch(number=number, attempt=entry.attempts, fallback=fallback, alone=entry.alone, batch=batch)
 
     def _pop(self, now: float) -> int | None:
         if self._delayed and self._delayed[0][0] <= now:
@@ -168,17 +174,19 @@ class Scheduler:
         """Return the time at which the next retry is due, None when none waits."""
         return self._delayed[0][0] if self._delayed and not self.stop_reason else None
 
-    def give_back(self, number: int, *, suspect: bool = False) -> None:
+    def give_back(self, number: int, *, suspect: bool = False, batch: int = 0) -> None:
         """Take back an item that a worker never finished through no proven fault of its own.
 
         Args:
             number: the item.
             suspect: it may have killed its worker: it runs again alone, and only dying alone is held against it.
+            batch: with so many items at most it may run together from now on; 0 changes nothing.
         """
         self._running.remove(number)
         entry = self._entries[number]
         entry.attempts -= 1
         entry.alone = entry.alone or suspect
+        entry.batch = batch or entry.batch
         self._suspects.append(number)
 
     def finished(self, number: int, failure: Failure | None, now: float) -> Verdict:

@@ -40,6 +40,7 @@ def task_for(job: Job, dispatch: Dispatch, outputs: Mapping[str, Output], decide
         fallback=dispatch.fallback or "",
         removed=item.removed,
         timeout_s=decider.deadline(item),
+        batch=dispatch.batch,
         cost_hint=item.cost_hint,
         metadata=dict(item.metadata),
         fingerprint=(row.cfg_hash, row.stage_version) if row else None,

@@ -1,5 +1,6 @@
 """What crosses between the runner and a worker: plain strings and numbers, as MessagePack."""
 
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -24,10 +25,9 @@ class Task(msgspec.Struct, array_like=True, gc=False):
         fallback: which fallback to use, or an empty string for none.
         removed: whether the document is gone.
         timeout_s: deadline in seconds, 0 for none.
+        batch: with so many items at most, itself included, it may run together.
         cost_hint: as planned.
         metadata: as planned.
-        cfg_hash: of this run.
-        stage_version: of this run.
         fingerprint: (config hash, stage version) of the last row, or None.
     """
 
@@ -44,6 +44,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
     fallback: str = ""
     removed: bool = False
     timeout_s: float = 0.0
+    batch: int = 1
     cost_hint: float = 0.0
     metadata: dict[str, Any] = {}
     fingerprint: tuple[str, int] | None = None
@@ -55,7 +56,8 @@ class Result(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         number: the item.
         status: ``success``, ``partial``, ``skip``, ``failure``, ``unchanged`` (the digests are those recorded),
-            or ``setup`` (the worker could not be opened; the item was not tried).
+            ``setup`` (the worker could not be opened; the item was not tried), or ``returned`` (not tried, because the
+            worker may start nothing more; or what it ran together with was given up).
         reason: what was given up, or why it was skipped.
         metrics: JSON data, encoded.
         error: of ``failure`` and ``setup``.
@@ -92,6 +94,7 @@ class WorkerSpec(msgspec.Struct, gc=False):
         staging: folder for this worker's outputs and scratch files.
         slots: file that holds the shared slots.
         slot: number of this worker's slot.
+        batch: with more than 1, the stage's worker takes lists of at most so many items.
         factory: the pickled worker factory, for processes.
     """
 
@@ -105,4 +108,15 @@ class WorkerSpec(msgspec.Struct, gc=False):
     staging: str
     slots: str
     slot: int
+    batch: int = 1
     factory: bytes = b""
+
+
+def unit_of(tasks: deque[Task]) -> list[Task]:
+    """Take from the left, and return, the tasks that run together: as many as each of them allows."""
+    unit = [tasks.popleft()]
+    limit = unit[0].batch
+    while len(unit) < limit and tasks and tasks[0].batch > len(unit):
+        limit = min(limit, tasks[0].batch)
+        unit.append(tasks.popleft())
+    return unit

@@ -156,6 +156,18 @@ def _waits(item, rest):
     return outcome
 
 
+def _meets(item, rest):
+    """Wait until the document of this name runs too."""
+    folder = item.inputs["source"].parent.parent
+    (folder / f"{item.inputs['source'].name}.here").touch()
+    end = time.monotonic() + 60
+    while not (folder / f"{rest}.here").exists():
+        if time.monotonic() > end:
+            raise TimeoutError(rest)
+        time.sleep(0.02)
+    return _ok(item, rest)
+
+
 def _grows(item, rest):
     with item.inputs["source"].open("a") as file:
         file.write(" more")
@@ -194,6 +206,19 @@ def work(item):
     """Do what the document says."""
     _note(item)
     return _do(item, item.inputs["source"].read_text())
+
+
+def work_together(items):
+    """Do what the documents say, one after the other; the names of those that ran together are noted in a line."""
+    folder = items[0].inputs["source"].parent.parent
+    with (folder / "batches.txt").open("a") as file:
+        file.write(" ".join(item.item_id.removeprefix("docs/") for item in items) + "\n")
+    return [work(item) for item in items]
+
+
+def work_short(items):
+    """Forget the last item."""
+    return [work(item) for item in items[:-1]]
 
 
 @attrs.frozen

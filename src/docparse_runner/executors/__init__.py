@@ -3,14 +3,22 @@
 ``inline`` runs in the caller, ``threads`` in threads that cannot be killed, ``processes`` in supervised children.
 """
 
+import sys
+from pathlib import Path
 from typing import Protocol
 
 import attrs
 
 from docparse_runner._factories import WorkerFactory
 from docparse_runner._row import ErrorRecord
-from docparse_runner._wire import Result, Task
+from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner.errors import Category
+
+PREFETCH_S = 0.02
+"""So much work, in seconds, waits for a worker."""
+
+PREFETCH_MAX = 64
+"""And so many items at most."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,10 +68,12 @@ class Returned:
     Attributes:
         number: the item.
         suspect: whether it may have killed its worker.
+        batch: with so many items at most it may run together from now on; 0 changes nothing.
     """
 
     number: int
     suspect: bool = False
+    batch: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -109,6 +119,7 @@ class Setup:
         max_items: a worker is replaced after so many items; 0 for never.
         recycle_memory: a worker that uses more bytes is replaced between two items; 0 for never.
         memory_limit: a worker that uses more bytes, with what it started, is killed; 0 for never.
+        batch: so many items at most run together.
     """
 
     factory: WorkerFactory
@@ -122,6 +133,7 @@ class Setup:
     max_items: int = 0
     recycle_memory: int = 0
     memory_limit: int = 0
+    batch: int = 1
 
 
 class Executor(Protocol):
@@ -152,3 +164,38 @@ class Executor(Protocol):
 
     def close(self) -> tuple[int, float]:
         """End the workers; return (largest resident set of any in bytes, CPU seconds of all)."""
+
+
+def depth(estimate_s: float, batch: int) -> int:
+    """Return how many tasks keep one worker in work.
+
+    Args:
+        estimate_s: what an item takes, in seconds; 0 before the first has ended.
+        batch: so many run together; the next batch waits while one runs.
+    """
+    if not estimate_s:
+        return batch
+    ahead = batch if batch == 1 else 2 * batch
+    return max(ahead, min(PREFETCH_MAX, int(PREFETCH_S / estimate_s)))
+
+
+def moved(estimate_s: float, seconds: float) -> float:
+    """Return the moving average of an item's seconds after one more; never 0."""
+    return max(1e-9, estimate_s + (seconds - estimate_s) * (0.3 if estimate_s else 1.0))
+
+
+def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, slot: int = 0) -> WorkerSpec:
+    """Return what the worker of that name needs to know."""
+    return WorkerSpec(
+        name=name,
+        path=sys.path,
+        root=setup.root,
+        run_id=setup.run_id,
+        stage=setup.stage,
+        device=device,
+        threads=threads,
+        staging=str(Path(setup.staging) / name),
+        slots=str(Path(setup.staging) / "slots"),
+        slot=slot,
+        batch=setup.batch,
+    )

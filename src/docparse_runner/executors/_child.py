@@ -15,9 +15,10 @@ from collections import deque
 
 import msgspec
 
+from docparse_runner._gate import Phase
 from docparse_runner._row import ErrorRecord
-from docparse_runner._wire import Result, Task, WorkerSpec
-from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
+from docparse_runner._wire import Task, WorkerSpec, unit_of
+from docparse_runner._worker import ItemRunner, peak_rss_and_cpu
 from docparse_runner.executors._frames import Inbox
 from docparse_runner.executors._results import Results
 from docparse_runner.executors._slots import Slots
@@ -33,9 +34,9 @@ class _SlotGate:
         self._slots = slots
         self._slot = slot
 
-    def enter(self, phase: Phase, number: int) -> None:
+    def enter(self, phase: Phase, number: int, count: int = 1) -> None:
         """Start the clock of a phase."""
-        self._slots.write(self._slot, number, time.monotonic(), phase)
+        self._slots.write(self._slot, number, time.monotonic(), phase, count)
 
     def may_commit(self, number: int) -> bool:
         """Announce the commit, then look whether the item was given up."""
@@ -76,7 +77,7 @@ class _Child:
         tasks: deque[Task] = deque()
         with contextlib.closing(runner):
             while tasks or self._refill(tasks):
-                self._run(runner, tasks.popleft(), last=not tasks)
+                self._run(runner, unit_of(tasks), last=not tasks)
 
     def _refill(self, tasks: deque[Task]) -> bool:
         """Wait for the next tasks; return whether there are any."""
@@ -84,18 +85,17 @@ class _Child:
         tasks.extend(self._decode(data) if data is not None else ())
         return bool(tasks)
 
-    def _run(self, runner: ItemRunner, task: Task, *, last: bool) -> None:
-        if not self._gate.may_start():
-            result = Result(task.number, "returned")
-        else:
-            _forget_output()
-            self._gate.progress(0.0, None)
-            result = runner.process(task)
-            result.peak_rss, _ = peak_rss_and_cpu()
+    def _run(self, runner: ItemRunner, unit: list[Task], *, last: bool) -> None:
+        """Run items together and send their results; `last` says that nothing waits behind them."""
+        _forget_output()
+        self._gate.progress(0.0, None)
+        for result in runner.process(unit):
             if result.error is not None:
                 result.error = _with_output(result.error)
-            self._gate.enter(Phase.SEND, task.number)
-        self._results.add(result, last=last)
+            if result.status != "returned":
+                result.peak_rss, _ = peak_rss_and_cpu()
+                self._gate.enter(Phase.SEND, result.number)
+            self._results.add(result, last=last and result.number == unit[-1].number)
         self._gate.enter(Phase.IDLE, -1)
 
     def _receive(self) -> bytes | None:

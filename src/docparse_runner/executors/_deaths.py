@@ -4,9 +4,9 @@ import signal
 
 import attrs
 
+from docparse_runner._gate import Phase
 from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task
-from docparse_runner._worker import Phase
 from docparse_runner.errors import Category
 from docparse_runner.executors import Died, Event, Finished, setup_too_slow
 from docparse_runner.executors._supervised import Doom

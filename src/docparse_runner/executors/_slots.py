@@ -9,11 +9,11 @@ import os
 import struct
 from pathlib import Path
 
-from docparse_runner._worker import Phase
+from docparse_runner._gate import Phase
 
 SIZE = 64
-_NOW = struct.Struct("<QdB")  # number + 1 of the item, monotonic start of the phase, phase; written by the child
-_EXPIRED = struct.Struct("<Q")  # number + 1 of the item that was given up; written by the parent
+_NOW = struct.Struct("<QdBI")  # first item + 1, monotonic start of the phase, phase, how many; written by the child
+_EXPIRED = struct.Struct("<Q")  # number + 1 of the (first) item that was given up; written by the parent
 _STOP = struct.Struct("<B")  # start nothing more; written by the parent
 _DONE = struct.Struct("<dd")  # progress of the item; written by the child
 _EXPIRED_AT, _STOP_AT, _DONE_AT = 24, 32, 40
@@ -42,17 +42,17 @@ class Slots:
         """Make the record that of a worker that has not started."""
         self._map[slot * SIZE : (slot + 1) * SIZE] = bytes(SIZE)
 
-    def write(self, slot: int, number: int, since: float, phase: Phase) -> None:
-        """Say what the worker is on; -1 means nothing."""
-        _NOW.pack_into(self._map, slot * SIZE, number + 1, since, phase)
+    def write(self, slot: int, number: int, since: float, phase: Phase, count: int = 1) -> None:
+        """Say what the worker is on: an item, -1 for nothing, and how many run together with it, itself included."""
+        _NOW.pack_into(self._map, slot * SIZE, number + 1, since, phase, count)
 
-    def read(self, slot: int) -> tuple[int, float, Phase]:
-        """Return (number of the item or -1, monotonic start of the phase, phase)."""
-        number, since, phase = _NOW.unpack_from(self._map, slot * SIZE)
-        return number - 1, since, Phase(phase)
+    def read(self, slot: int) -> tuple[int, float, Phase, int]:
+        """Return (number of the item or -1, monotonic start of the phase, phase, how many run together)."""
+        number, since, phase, count = _NOW.unpack_from(self._map, slot * SIZE)
+        return number - 1, since, Phase(phase), count
 
     def expire(self, slot: int, number: int) -> None:
-        """Give up an item."""
+        """Give up an item, or a batch by its first item."""
         _EXPIRED.pack_into(self._map, slot * SIZE + _EXPIRED_AT, number + 1)
 
     def expired(self, slot: int) -> int:

@@ -14,14 +14,17 @@ import sys
 import threading
 import time
 from collections import deque
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import attrs
 import msgspec
 
+from docparse_runner._gate import Phase
 from docparse_runner._wire import Result, Task, WorkerSpec
-from docparse_runner._worker import Phase
 from docparse_runner.errors import Category
+from docparse_runner.executors import moved
 from docparse_runner.executors._frames import Channel
 from docparse_runner.executors._memory import offer_as_victim
 from docparse_runner.executors._slots import Slots
@@ -63,15 +66,29 @@ class Doom:
 
     Attributes:
         kill_at: monotonic time of the SIGKILL.
-        number: the item that is to blame.
+        numbers: the item that is to blame, or the batch that holds it.
         category: ``timeout`` or ``oom``.
         limit: what it passed: seconds or bytes.
     """
 
     kill_at: float
-    number: int
+    numbers: tuple[int, ...]
     category: Category
     limit: float
+
+
+class Now(NamedTuple):
+    """What a worker is on.
+
+    Attributes:
+        tasks: what runs, oldest first; more than one run together.
+        since: monotonic start of the phase.
+        phase: what is done with them.
+    """
+
+    tasks: tuple[Task, ...]
+    since: float
+    phase: Phase
 
 
 class Supervised:
@@ -187,14 +204,15 @@ class Supervised:
         if result.status != "returned":
             self.answered += 1
             self.peak_rss = max(self.peak_rss, result.peak_rss)
-            self.estimate_s += (result.duration_s - self.estimate_s) * (0.3 if self.estimate_s else 1.0)
+            self.estimate_s = moved(self.estimate_s, result.duration_s)
         return True
 
-    def on(self) -> tuple[Task | None, float, Phase]:
-        """Return (task that runs or None, monotonic start of its phase, phase)."""
-        number, since, phase = self._slots.read(self.slot)
-        task = next((task for task in self.queue if task.number == number), None)
-        return task, since, phase
+    def on(self) -> Now:
+        """Return what it is on."""
+        number, since, phase, count = self._slots.read(self.slot)
+        place = next((place for place, task in enumerate(self.queue) if task.number == number), None)
+        tasks = () if place is None else tuple(islice(self.queue, place, place + count))
+        return Now(tasks, since, phase)
 
     def recall(self) -> list[Task]:
         """Take back what waits behind the item that runs, and return it; nothing when it is too late.
@@ -204,13 +222,12 @@ class Supervised:
         """
         self._slots.hold(self.slot)
         running, _since, phase = self.on()
-        if phase is not Phase.RUN or running is not self.queue[0]:
+        if phase is not Phase.RUN or not running or running[0] is not self.queue[0]:
             self._slots.release(self.slot)
             return []
-        self.queue.popleft()
-        taken = list(self.queue)
+        taken = list(self.queue)[len(running) :]
         self.recalled = {task.number for task in taken}
-        self.queue = deque([running])
+        self.queue = deque(running)
         return taken
 
     def retire(self) -> None:

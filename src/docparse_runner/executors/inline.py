@@ -1,16 +1,18 @@
-"""Runs each item in the caller: for debuggers, and for stages whose work is not worth a process."""
+"""Runs items in the caller: for debuggers, and for stages whose work is not worth a process."""
 
-import sys
 import time
 from collections import deque
-from pathlib import Path
 
-from docparse_runner._wire import Task, WorkerSpec
-from docparse_runner._worker import ItemRunner, Phase, peak_rss_and_cpu
-from docparse_runner.executors import Busy, Event, Finished, Returned, Setup
+from docparse_runner._gate import Phase
+from docparse_runner._wire import Result, Task, unit_of
+from docparse_runner._worker import ItemRunner, peak_rss_and_cpu
+from docparse_runner.executors import Busy, Event, Finished, Returned, Setup, depth, moved, spec_for
 
 _NAP_S = 0.1
 """A sleep goes on after a signal's handler: a Ctrl-C while only retries wait is seen this late."""
+
+_SPELL_S = 0.005
+"""So long items run before the engine hears of them."""
 
 
 class _OpenGate:
@@ -19,7 +21,11 @@ class _OpenGate:
     def __init__(self) -> None:
         self.stop = False
 
-    def enter(self, phase: Phase, number: int) -> None:
+    def may_start(self) -> bool:
+        """Whether the run goes on."""
+        return not self.stop
+
+    def enter(self, phase: Phase, number: int, count: int = 1) -> None:
         """Do nothing."""
 
     def may_commit(self, _number: int) -> bool:
@@ -34,24 +40,8 @@ class _OpenGate:
         """Do nothing."""
 
 
-def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, slot: int = 0) -> WorkerSpec:
-    """Return what the worker of that name needs to know."""
-    return WorkerSpec(
-        name=name,
-        path=sys.path,
-        root=setup.root,
-        run_id=setup.run_id,
-        stage=setup.stage,
-        device=device,
-        threads=threads,
-        staging=str(Path(setup.staging) / name),
-        slots=str(Path(setup.staging) / "slots"),
-        slot=slot,
-    )
-
-
 class InlineExecutor:
-    """One item at a time, while ``wait`` is called."""
+    """One item after the other, while ``wait`` is called."""
 
     name = "inline"
 
@@ -59,36 +49,43 @@ class InlineExecutor:
         self._gate = _OpenGate()
         self._runner = ItemRunner(spec_for(setup, "inline"), self._gate, lambda: setup.factory)
         self._tasks: deque[Task] = deque()
-        self._since = 0.0
+        self._batch = setup.batch
+        self._estimate_s = 0.0
+        self._woken = False
 
     def room(self) -> int:
-        """Take one task."""
-        return 1 - len(self._tasks)
+        """Return how many tasks are worth a spell of work."""
+        return 0 if self._gate.stop else depth(self._estimate_s, self._batch) - len(self._tasks)
 
     def submit(self, task: Task, *, alone: bool) -> None:  # noqa: ARG002 - there is nothing beside it
         """Keep the task for ``wait``."""
         self._tasks.append(task)
 
     def wait(self, timeout: float | None) -> list[Event]:
-        """Run the task that was submitted."""
+        """Run what was submitted, until 5 ms have passed, an item fails or somebody wants to be heard."""
         if not self._tasks:
             time.sleep(min(timeout or 0.0, _NAP_S))
-            return []
-        task = self._tasks.popleft()
-        if self._gate.stop:
-            return [Returned(number=task.number)]
-        self._since = time.monotonic()
-        return [Finished(result=self._runner.process(task), worker="inline")]
+        self._woken = False
+        events: list[Event] = []
+        end = time.monotonic() + _SPELL_S
+        while self._tasks and not self._woken and not (events and time.monotonic() > end):
+            results = list(self._runner.process(unit_of(self._tasks)))
+            events += [_event(result) for result in results]
+            self._estimate_s = moved(self._estimate_s, results[-1].duration_s)
+            if any(result.error for result in results):
+                break
+        return events
 
     def wake(self) -> None:
-        """Do nothing: ``wait`` never waits for others."""
+        """Make ``wait`` return after the item that runs."""
+        self._woken = True
 
     def busy(self) -> list[Busy]:
         """Return nothing: while somebody asks, no item runs."""
         return []
 
     def drain(self) -> None:
-        """Let the item that runs finish and start no other."""
+        """Start no other item; those that wait come back as ``Returned``."""
         self._gate.stop = True
 
     def kill(self) -> None:
@@ -99,3 +96,9 @@ class InlineExecutor:
         """Close the stage."""
         self._runner.close()
         return peak_rss_and_cpu()[0], 0.0
+
+
+def _event(result: Result) -> Event:
+    if result.status == "returned":
+        return Returned(number=result.number)
+    return Finished(result=result, worker="inline")

@@ -14,21 +14,16 @@ import time
 from collections import deque
 from pathlib import Path
 
+from docparse_runner._gate import Phase
 from docparse_runner._wire import Result, Task, WorkerSpec
-from docparse_runner._worker import Phase
 from docparse_runner.errors import Category
-from docparse_runner.executors import Busy, Event, Finished, Returned, Setup
+from docparse_runner.executors import Busy, Event, Finished, Returned, Setup, depth, spec_for
 from docparse_runner.executors._deaths import Death, cancelled, charge, setup_failed
 from docparse_runner.executors._guard import Guard
 from docparse_runner.executors._memory import SAMPLE_S, OomCounter, tree_rss
 from docparse_runner.executors._slots import Slots
-from docparse_runner.executors._supervised import GRACE_S, Doom, Supervised
-from docparse_runner.executors.inline import spec_for
+from docparse_runner.executors._supervised import GRACE_S, Doom, Now, Supervised
 
-PREFETCH_S = 0.02
-"""So much work, in seconds, waits in a worker's pipe."""
-
-PREFETCH_MAX = 64
 RECALL_S = 0.25
 """What waits behind an item that runs for longer than this is taken back and given to others."""
 
@@ -44,6 +39,11 @@ def _devices() -> list[str]:
     if named is not None:
         return [part for part in named.split(",") if part]
     return [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def _half(doom: Doom | None, number: int) -> int:
+    """Return how many items may run together once a batch with this item was given up; 0 if none was."""
+    return (len(doom.numbers) + 1) // 2 if doom and number in doom.numbers else 0
 
 
 class ProcessExecutor:
@@ -108,9 +108,7 @@ class ProcessExecutor:
     def _depth(self, worker: Supervised) -> int:
         if not worker.takes_more:
             return 0
-        if not worker.answered:
-            return 1
-        return max(1, min(PREFETCH_MAX, int(PREFETCH_S / max(worker.estimate_s, 1e-6))))
+        return depth(worker.estimate_s, self._setup.batch)
 
     def submit(self, task: Task, *, alone: bool) -> None:
         """Give the task to the worker with the most room; with `alone`, keep it until one has nothing."""
@@ -120,7 +118,7 @@ class ProcessExecutor:
             return
         worker = max(self._workers, key=lambda each: (each.takes_more, self._depth(each) - len(each.queue)))
         worker.give(task)
-        if worker.queue[0] is task:
+        if worker.queue[0] is task and self._setup.batch == 1:
             worker.send()  # it has nothing to do; what comes behind a task is sent together, by ``wait``
 
     def _give_held(self) -> None:
@@ -159,11 +157,15 @@ class ProcessExecutor:
 
     def busy(self) -> list[Busy]:
         """Return what each busy worker is on."""
-        states = [(worker, *worker.on()) for worker in self._workers]
         return [
-            Busy(worker=worker.name, number=task.number, since=since, share_done=self._slots.share_done(worker.slot))
-            for worker, task, since, _phase in states
-            if task is not None
+            Busy(
+                worker=worker.name,
+                number=now.tasks[0].number,
+                since=now.since,
+                share_done=self._slots.share_done(worker.slot),
+            )
+            for worker in self._workers
+            if (now := worker.on()).tasks
         ]
 
     def drain(self) -> None:
@@ -232,7 +234,7 @@ class ProcessExecutor:
 
     def _event(self, result: Result, worker: Supervised) -> Event:
         if result.status == "returned":
-            return Returned(number=result.number)
+            return Returned(number=result.number, batch=_half(worker.doom, result.number))
         return Finished(result=result, worker=worker.name)
 
     def _next_deadline(self) -> float | None:
@@ -241,7 +243,7 @@ class ProcessExecutor:
         Nobody tells when an item starts, so none may wait unseen for longer than its own limit.
         """
         now = time.monotonic()
-        ends = [end - now for worker in self._workers if (end := self._deadline(worker, *worker.on())) is not None]
+        ends = [end - now for worker in self._workers if (end := self._deadline(worker, worker.on())) is not None]
         busy = [worker for worker in self._workers if worker.queue]
         ends += [worker.shortest_limit_s for worker in busy]
         ends += [RECALL_S for worker in busy if len(worker.queue) > 1]
@@ -249,7 +251,7 @@ class ProcessExecutor:
             ends.append(SAMPLE_S)
         return max(0.0, min(ends)) if ends and min(ends) < math.inf else None
 
-    def _deadline(self, worker: Supervised, task: Task | None, since: float, phase: Phase) -> float | None:
+    def _deadline(self, worker: Supervised, on: Now) -> float | None:
         """Return the monotonic time at which something has to be done about a worker that is on this."""
         if worker.doom:
             return worker.doom.kill_at
@@ -257,30 +259,34 @@ class ProcessExecutor:
             return worker.mute_until
         if not worker.queue:
             return None
-        if task is None:
+        if not on.tasks:
             return None if worker.answered else worker.born + self._setup.setup_timeout_s
-        limit = self._limit(task, phase)
-        return since + limit if limit else None
+        limit = self._limit(on)
+        return on.since + limit if limit else None
 
-    def _limit(self, task: Task, phase: Phase) -> float:
-        return task.timeout_s if phase is Phase.RUN else self._limits.get(phase, 0.0)
+    def _limit(self, on: Now) -> float:
+        """Return the limit of the phase in seconds, 0 for none; a batch has the sum of what its items have."""
+        if on.phase is not Phase.RUN:
+            return self._limits.get(on.phase, 0.0)
+        limits = [task.timeout_s for task in on.tasks]
+        return sum(limits) if all(limits) else 0.0
 
     def _expire(self) -> None:
         now = time.monotonic()
         for worker in self._workers:
-            state = worker.on()
-            end = self._deadline(worker, *state)
-            if end is None or end > now or worker.on() != state:  # read twice: the child may be writing it
+            on = worker.on()
+            end = self._deadline(worker, on)
+            if end is None or end > now or worker.on() != on:  # read twice: the child may be writing it
                 continue
-            task, _since, phase = state
-            if worker.is_ending or task is None:
+            if worker.is_ending or not on.tasks:
                 worker.kill()
                 continue
-            self._slots.expire(worker.slot, task.number)
-            if worker.on() == state:  # else it went on to its commit in this very moment, and the flag decides
-                limit = self._limit(task, phase)
-                doom = Doom(kill_at=now + GRACE_S, number=task.number, category=Category.TIMEOUT, limit=limit)
-                worker.terminate(doom)
+            self._slots.expire(worker.slot, on.tasks[0].number)
+            if worker.on() == on:  # else it went on to its commit in this very moment, and the flag decides
+                numbers = tuple(task.number for task in on.tasks)
+                worker.terminate(
+                    Doom(kill_at=now + GRACE_S, numbers=numbers, category=Category.TIMEOUT, limit=self._limit(on))
+                )
 
     def _recall(self) -> None:
         """Take back what waits behind an item that turns out to be slow, so that others can do it."""
@@ -288,8 +294,8 @@ class ProcessExecutor:
         for worker in self._workers:
             if len(worker.queue) < 2 or not worker.takes_more:  # noqa: PLR2004 - one runs, one waits
                 continue
-            task, since, phase = worker.on()
-            if task is worker.queue[0] and phase is Phase.RUN and now - since > RECALL_S:
+            tasks, since, phase = worker.on()
+            if phase is Phase.RUN and tasks and len(worker.queue) > len(tasks) and now - since > RECALL_S:
                 self._events += [Returned(number=each.number) for each in worker.recall()]
 
     def _weigh(self) -> None:
@@ -301,10 +307,11 @@ class ProcessExecutor:
         self._weigh_at = now + SAMPLE_S
         for worker in self._workers:
             used = tree_rss(worker.pid) if worker.queue and not worker.is_ending else 0
-            task = worker.on()[0]
-            if limit and used > limit and task is not None:
-                worker.doom = Doom(kill_at=now, number=task.number, category=Category.OOM, limit=limit)
-                self._slots.expire(worker.slot, task.number)
+            tasks = worker.on().tasks
+            if limit and used > limit and tasks:
+                numbers = tuple(task.number for task in tasks)
+                worker.doom = Doom(kill_at=now, numbers=numbers, category=Category.OOM, limit=limit)
+                self._slots.expire(worker.slot, numbers[0])
                 worker.kill()
             elif recycle and used > recycle and not worker.retiring:
                 worker.retire()
@@ -312,7 +319,7 @@ class ProcessExecutor:
     def _died(self, worker: Supervised) -> None:
         """Charge the death to the item that ran, give back the others, start another worker."""
         self._read(worker)
-        task, since, phase = worker.on()
+        tasks, since, phase = worker.on()
         death = Death(
             worker=worker.name,
             phase=phase,
@@ -323,13 +330,15 @@ class ProcessExecutor:
             starved=self._oom.has_risen(),
         )
         rest = list(worker.queue)
-        if task is not None and self._is_guilty(worker, task):
-            rest.remove(task)
-            self._events.append(cancelled(task, death) if self._killing else charge(task, death))
-        elif rest and task is None and not worker.answered and not self._killing:
+        suspects = 0
+        if tasks and self._are_guilty(worker, tasks):
+            rest = [task for task in rest if task not in tasks]
+            self._charge(tasks, death)
+        elif tasks:
+            # Items up to the last that ran had ended, their results lost: any of them may be the killer.
+            suspects = rest.index(tasks[-1]) + 1
+        elif rest and not worker.answered and not self._killing:
             self._events.append(setup_failed(rest.pop(0).number, death, "starting", self._setup.setup_timeout_s))
-        # Items up to the one that ran had ended, their results lost: any of them may be the killer.
-        suspects = rest.index(task) + 1 if task in rest else 0
         self._events += [Returned(number=each.number, suspect=place < suspects) for place, each in enumerate(rest)]
         worker.queue.clear()
         if not self._killing:
@@ -345,11 +354,21 @@ class ProcessExecutor:
         self._guard.forget(worker.pid)
         return code
 
-    def _is_guilty(self, worker: Supervised, task: Task) -> bool:
-        """Whether the death is this item's for certain: killed for it, alone, or nothing unsent before it."""
+    def _are_guilty(self, worker: Supervised, tasks: tuple[Task, ...]) -> bool:
+        """Whether the death is theirs for certain: killed for them, alone, or nothing unsent before them."""
         if worker.doom and not self._killing:
-            return worker.doom.number == task.number  # it may have ended in the grace, and the next one have begun
-        return self._killing or worker.alone or worker.queue[0] is task
+            return tasks[0].number in worker.doom.numbers  # they may have ended in the grace, and the next have begun
+        return self._killing or worker.alone or worker.queue[0] is tasks[0]
+
+    def _charge(self, tasks: tuple[Task, ...], death: Death) -> None:
+        """Charge a death to the item that ran; of a batch each half runs again, until an item dies alone."""
+        if self._killing:
+            self._events += [cancelled(task, death) for task in tasks]
+        elif len(tasks) == 1:
+            self._events.append(charge(tasks[0], death))
+        else:
+            half = (len(tasks) + 1) // 2
+            self._events += [Returned(number=task.number, batch=half) for task in tasks]
 
     def _account(self, worker: Supervised) -> None:
         self._cpu += worker.cpu_s

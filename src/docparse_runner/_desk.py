@@ -1,0 +1,76 @@
+"""Where a worker's items write, and how what they wrote is put in place: staged first, digested, synced, renamed."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from docparse_runner._files import empty, put
+from docparse_runner._row import FileState
+from docparse_runner._wire import Task
+from docparse_runner._workspace import Workspace
+from docparse_runner.errors import Category, StageError
+
+
+class Desk:
+    """The folders of one worker; items that run together have places of their own.
+
+    Attributes:
+        scratch: a folder for whatever an item likes, emptied after it.
+    """
+
+    def __init__(self, folder: Path, workspace: Workspace) -> None:
+        """Make the folders below `folder`, on the file system of the outputs."""
+        self._workspace = workspace
+        self._out = folder / "out"
+        self.scratch = folder / "scratch"
+        self._out.mkdir(parents=True, exist_ok=True)
+        self.scratch.mkdir(exist_ok=True)
+        self._used: set[Path] = set()
+
+    def outputs(self, task: Task, place: int) -> dict[str, Path]:
+        """Return kind → where the item at this place is to write."""
+        paths = {}
+        for kind, final in task.outputs.items():
+            folder = self._out / str(place) / kind
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+            self._used.add(folder)
+            paths[kind] = folder / os.path.basename(final)
+        return paths
+
+    def staged(self, task: Task, place: int) -> dict[str, Path]:
+        """Return kind → written file, in the order of the declaration.
+
+        Raises:
+            StageError: a required output is missing.
+        """
+        staged = {}
+        for kind, final in task.outputs.items():
+            file = self._out / str(place) / kind / os.path.basename(final)
+            if file.is_file():
+                staged[kind] = file
+            elif kind not in task.optional:
+                msg = f"the stage did not write its required output {kind!r}"
+                raise StageError(msg, category=Category.CONTRACT)
+        return staged
+
+    def commit(self, task: Task, staged: dict[str, Path]) -> dict[str, FileState]:
+        """Put files in place, remove those that only the previous result had; return kind → what is in place."""
+        done = {}
+        for kind, path in reversed(staged.items()):  # the canonical one last: where it is new, all of them are
+            done[kind] = put(path, task.outputs[kind], self._workspace.relative(task.outputs[kind]))
+        if not task.removed:
+            mine = {self._workspace.absolute(state.path) for state in done.values()}
+            for old in task.recorded_outputs:
+                if old not in mine:
+                    Path(old).unlink(missing_ok=True)
+        return {kind: done[kind] for kind in staged}
+
+    def clean(self) -> None:
+        """Empty what was used."""
+        for folder in (*self._used, self.scratch):
+            with contextlib.suppress(FileNotFoundError):
+                if not os.listdir(folder):
+                    continue
+            empty(folder)
+        self._used.clear()
