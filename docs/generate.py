@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import docparse_runner
-from docparse_runner import Category, StageOptions, _row, hookspecs
+from docparse_runner import Category, StageOptions, Status, _row, hookspecs
 from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._plugins import load_stage
@@ -40,6 +40,24 @@ MEANINGS = {
     Category.RUNTIME: "any other exception",
     Category.CANCELLED: "running when a second signal came",
 }
+STATES = {
+    Status.SUCCESS: ("a complete result", "succeeded", "yes"),
+    Status.PARTIAL: ("a result of which something was given up; the reason says what", "partial", "yes"),
+    Status.SKIP: ("nothing to do; the reason says why", "skipped", "if the stage said so"),
+    Status.FAILURE: ("no result; the category and one sentence say why", "failed", "yes"),
+    Status.CANCELLED: ("running or waiting when the run was stopped", "cancelled", ""),
+    _row.GONE: ("recorded before, and no longer among the documents", "gone", "yes"),
+}
+"""State → what it means, the field of ``StageOutcome`` that counts it, whether the manifest has a row for it."""
+
+SKIPS = {
+    "`up to date`": ("its result is what a run would make", "up_to_date"),
+    "`quarantined`": ("it failed before in a way that is remembered, and nothing has changed", "quarantined"),
+    "`waiting for STAGE`": ("an input from another stage is missing, or made from an older version", "waiting"),
+    "any other": ("the stage said so, with these words", "skipped"),
+}
+"""Reason of a skip → what it means, the field of ``StageOutcome`` that counts it."""
+
 SHORT = {
     "API_VERSION": "The version of the plugin contract; it rises only on a break, announced one minor release before.",
     "hookimpl": "Decorator that marks a function as the implementation of a hook.",
@@ -121,6 +139,21 @@ def hooks() -> str:
     return "\n\n".join(parts)
 
 
+def states() -> str:
+    """Return the states a document can end in."""
+    rows = []
+    for each in (*Status, _row.GONE):
+        meaning, field, row = STATES[each]
+        rows.append((f"`{each}`", meaning, f"`{field}`", row))
+    return table(("state", "means", "counted in", "row in the manifest"), rows)
+
+
+def skips() -> str:
+    """Return the reasons of a skip."""
+    rows = [(reason, meaning, f"`{field}`") for reason, (meaning, field) in SKIPS.items()]
+    return table(("reason", "means", "counted in"), rows)
+
+
 def exit_codes() -> str:
     """Return the exit codes, from the docstring of ``main``."""
     sentence = " ".join((inspect.getdoc(main) or "").split("\n\n")[1].split())
@@ -178,6 +211,8 @@ def _members(described: type[Any]) -> str:
 
 MAKERS: Mapping[str, Callable[[], str]] = {
     "help": help_texts,
+    "states": states,
+    "skips": skips,
     "exit_codes": exit_codes,
     "runner": lambda: options(specs_of(StageOptions), "runner"),
     "stages": stages,

@@ -300,7 +300,7 @@ def test_the_runners_defaults_are_those_that_are_documented():
 def test_every_option_of_the_runner_says_what_it_does_in_a_sentence():
     for spec in specs_of(StageOptions):
         assert spec.help.endswith("."), spec.name
-        assert spec.group in {"Execution", "Failures", "Resume", "Output"}, spec.name
+        assert spec.group in {"Input", "Execution", "Failures", "Resume", "Output"}, spec.name
 
 
 # --- StageOutcome, Progress
@@ -342,7 +342,8 @@ def test_a_context_outside_a_worker_has_harmless_parts(workspace):
 
     assert not context.cancelled()
     assert context.device == "cpu"
-    assert context.scratch is None
+    with pytest.raises(RuntimeError, match="only a worker has a scratch folder"):
+        _ = context.scratch
     assert context.logger.name == "docparse"
 
 

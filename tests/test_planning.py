@@ -7,12 +7,15 @@ import attrs
 import msgspec
 import pytest
 
-from docparse_runner import Output, Stage
+from docparse_runner import Output, Stage, StageOptions
 from docparse_runner._manifest import append_lines, manifest_path
 from docparse_runner._planning import Listing, default_plan, listed_items, upstreams_of
+from docparse_runner._row import FileState, LastGood
+from docparse_runner._selection import Selection
 from docparse_runner._workspace import InputRoot, quote_id
 from docparse_runner.errors import UsageError
 
+EVERYTHING = Selection.of(StageOptions())
 UPPER = Stage(
     name="upper", version=1, consumes=["source"], patterns=["*.txt", "*.MD"], produces={"upper": Output(".upper")}
 )
@@ -70,7 +73,7 @@ def nothing(workspace):
 
     def ask(stage, *roots):
         with pytest.raises(UsageError) as caught:
-            listed_items(stage, workspace, roots, upstreams_of(stage, workspace))
+            listed_items(stage, workspace, roots, upstreams_of(stage, workspace), EVERYTHING)
         return str(caught.value)
 
     return ask
@@ -185,18 +188,22 @@ def test_the_last_row_of_the_maker_is_known_of_each_artifact(workspace, upper_ma
     assert [row.run_id for row in upstream.rows.values()] == ["r2"]
 
 
-def test_what_the_maker_calls_gone_is_left_out_and_what_it_calls_failed_is_not(listing, upper_made, record):
-    upper_made("papers/a.txt", "papers/b.txt", "papers/c.txt")
+def test_only_what_the_maker_has_made_is_listed_and_what_nobody_knows(listing, upper_made, record):
+    made = {"upper": FileState("upper/papers/x.txt.upper", 1, 1, 1, 1)}
+    upper_made(*(f"papers/{letter}.txt" for letter in "abcdef"))
     record("upper", "papers/a.txt", status="gone")
-    record("upper", "papers/b.txt", status="failure")
+    record("upper", "papers/b.txt", status="failure", last_good=LastGood("r0", made))
+    record("upper", "papers/c.txt", status="failure")
+    record("upper", "papers/d.txt", status="skip")
+    record("upper", "papers/e.txt", outputs=made)
 
-    assert ids(listing(COUNT)) == ["papers/b.txt", "papers/c.txt"]
+    assert ids(listing(COUNT)) == ["papers/b.txt", "papers/e.txt", "papers/f.txt"]
 
 
 def test_a_document_that_is_back_is_listed_again(listing, upper_made, record):
     upper_made("papers/a.txt")
     record("upper", "papers/a.txt", status="gone")
-    record("upper", "papers/a.txt", status="success")
+    record("upper", "papers/a.txt", outputs={"upper": FileState("upper/papers/a.txt.upper", 1, 1, 1, 1)})
 
     assert ids(listing(COUNT)) == ["papers/a.txt"]
 
@@ -313,7 +320,7 @@ def test_a_join_of_artifacts_made_elsewhere_takes_the_partner_that_lies_beside(w
 
 
 def test_a_plan_knows_its_total_and_can_be_read_again_and_shows_what_is_there_now(workspace, papers):
-    found, total = listed_items(UPPER, workspace, [papers], {})
+    found, total = listed_items(UPPER, workspace, [papers], {}, EVERYTHING)
     plan = default_plan(UPPER, found, total, options=None, cfg_hash="o-e")
     before = [item.item_id for item in plan.items]
     fill(papers.path, "c.txt")
@@ -331,7 +338,7 @@ def test_a_plan_of_artifacts_from_two_places_does_not_promise_that_no_id_repeats
     upper_made("made/a")
     fill(tmp_path / "made", "a.upper")
     root = InputRoot(name="made", path=tmp_path / "made", kind="upper")
-    found, total = listed_items(COUNT, workspace, [root], upstreams_of(COUNT, workspace))
+    found, total = listed_items(COUNT, workspace, [root], upstreams_of(COUNT, workspace), EVERYTHING)
 
     plan = default_plan(COUNT, found, total, options=None, cfg_hash="")
 
@@ -399,7 +406,7 @@ def test_a_plan_in_which_everything_is_gone_is_empty_and_no_error(workspace, upp
     upper_made("papers/a.txt")
     record("upper", "papers/a.txt", status="gone")
 
-    found, total = listed_items(COUNT, workspace, [], upstreams_of(COUNT, workspace))
+    found, total = listed_items(COUNT, workspace, [], upstreams_of(COUNT, workspace), EVERYTHING)
 
     assert (total, ids(found)) == (0, [])
     assert found.covers("papers/a.txt")

@@ -1,7 +1,7 @@
 """One try of one item in a worker: what it reads is digested before, and checked after; what it wrote is committed."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -46,17 +46,16 @@ class Attempt:
         """End with what an exception means."""
         self.result = Result(self.task.number, "failure", error=judged(error), inputs=self._inputs)
 
-    def _guard(self, step: Callable[[], Result | None]) -> None:
-        try:
-            self.result = step()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it costs this item and no other
-            self.fail(error)
-
     # --- before the stage
 
     def read(self) -> None:
         """Digest the inputs; ends the attempt if they cannot be read, or if nothing has changed since the last row."""
-        self._guard(self._read)
+        if not self.task.inputs and not self.task.check:
+            return
+        try:
+            self.result = self._read()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it costs this item and no other
+            self.fail(error)
 
     def _read(self) -> Result | None:
         task = self.task
@@ -106,18 +105,17 @@ class Attempt:
         return WorkItem(
             item_id=task.item_id,
             inputs=cast(Mapping[str, Path], self._paths),
-            outputs=self.desk.outputs(task, self.place),
+            outputs=self.desk.outputs(task, self.place) if task.outputs else {},
             cost_hint=task.cost_hint,
             timeout_s=task.timeout_s,
             metadata=task.metadata,
-            fingerprint=self._fingerprint(),
+            fingerprint=self._fingerprint() if task.fingerprint else None,
             fallback=task.fallback or None,
             removed=task.removed,
         )
 
-    def _fingerprint(self) -> ItemFingerprint | None:
-        if self.task.fingerprint is None:
-            return None
+    def _fingerprint(self) -> ItemFingerprint:
+        assert self.task.fingerprint is not None  # noqa: S101 - the caller has looked
         cfg_hash, version = self.task.fingerprint
         return ItemFingerprint(
             digests=self.task.recorded_inputs, config_hash=cfg_hash, stage_name=self.stage, stage_version=version
@@ -127,26 +125,30 @@ class Attempt:
 
     def finish(self, outcome: ItemOutcome) -> None:
         """End with what the stage answered: check that the inputs are still what was read, commit the outputs."""
-        self._guard(lambda: self._finish(outcome))
+        try:
+            self.result = self._finish(outcome)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it costs this item and no other
+            self.fail(error)
 
     def _finish(self, outcome: ItemOutcome) -> Result:
         task = self.task
         if task.fallback and outcome.status is Status.SUCCESS:
             outcome = attrs.evolve(outcome, status=Status.PARTIAL, reason=f"made with fallback {task.fallback!r}")
-        for state, path in zip(self._inputs.values(), self._paths.values(), strict=True):
-            if not os.path.exists(path) or not state.same_stat(os.stat(path)):
+        for kind, path in self._paths.items():
+            if not os.path.exists(path) or not self._inputs[kind].same_stat(os.stat(path)):
                 msg = f"{path} changed while it was read"
                 raise StageError(msg, category=Category.IO)
-        metrics = plain_metrics(outcome.metrics)
-        result = Result(task.number, str(outcome.status), printable(outcome.reason), metrics, inputs=self._inputs)
+        metrics = plain_metrics(outcome.metrics) if outcome.metrics else {}
+        result = Result(task.number, outcome.status.value, printable(outcome.reason), metrics, inputs=self._inputs)
         if outcome.status is Status.FAILURE:
             result.error = ErrorRecord.of(outcome.error or StageError(outcome.reason or "the stage said so"))
             return result
-        without = outcome.status is Status.SKIP or task.removed
+        without = outcome.status is Status.SKIP or task.removed or not task.outputs
         staged = {} if without else self.desk.staged(task, self.place)
         if not self.gate.may_commit(task.number):
             return self._late()
-        result.outputs = self.desk.commit(task, staged)
+        if staged or task.recorded_outputs:
+            result.outputs = self.desk.commit(task, staged)
         return result
 
     def _late(self) -> Result:

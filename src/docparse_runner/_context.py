@@ -84,7 +84,6 @@ class StageContext:
         worker_id: in a worker: its name.
         device: in a worker with policy ``gpu``: the device's number as text, else ``cpu``.
         threads: in a worker: how many threads numeric libraries may use.
-        scratch: in a worker: a folder of its own, emptied after each item.
         progress: in a worker: call ``progress(done, total)`` to say how far the item is.
         cancelled: in a worker: call it to learn whether the run is stopping; long items may then return early.
     """
@@ -100,11 +99,23 @@ class StageContext:
     worker_id: str = ""
     device: str = "cpu"
     threads: int = 1
-    scratch: Path | None = None
     progress: Callable[[float, float | None], None] = _no_progress
     cancelled: Callable[[], bool] = lambda: False
+    _make_scratch: Callable[[], Path] | None = attrs.field(default=None, alias="make_scratch")
     _upstreams: Mapping[str, Any] | None = attrs.field(default=None, alias="upstreams")
     _cancel: Callable[[], None] = attrs.field(default=lambda: None, alias="cancel")
+
+    @property
+    def scratch(self) -> Path:
+        """Return, in a worker, a folder of its own, emptied after each item.
+
+        Raises:
+            RuntimeError: this is not a worker.
+        """
+        if self._make_scratch is None:
+            msg = "only a worker has a scratch folder"
+            raise RuntimeError(msg)
+        return self._make_scratch()
 
     def cancel(self) -> None:
         """Stop the run as the first Ctrl-C does: nothing new starts, running items finish and are recorded."""

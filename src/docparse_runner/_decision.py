@@ -121,7 +121,7 @@ class Decider:
         for kind, found in stats.items():
             upstream = self.upstreams.get(kind)
             row = upstream.rows.get(item.item_id) if upstream else None
-            state = _in_place(row).get(kind) if row else None
+            state = row.in_place.get(kind) if row else None
             if state and state.digest and state.same_stat(found) and not self.options.verify_hash:
                 known[kind] = state.digest
         return known
@@ -142,7 +142,7 @@ class Decider:
             if row.status not in ("success", "partial"):
                 return maker
             ours = self.upstreams[first].rows.get(item.item_id) if first in self.upstreams else None
-            made = _in_place(ours).get(first) if ours else None
+            made = ours.in_place.get(first) if ours else None
             if made and first in row.inputs and made.digest != row.inputs[first].digest:
                 return maker
         return ""
@@ -228,11 +228,6 @@ class Decider:
             if not state.same_stat(found):
                 same = _Same.MAYBE
         return same, ""
-
-
-def _in_place(row: Row) -> Mapping[str, FileState]:
-    """Return the outputs that the row speaks of, or that its failure left."""
-    return row.outputs or (row.last_good.outputs if row.last_good else {})
 
 
 def _started_ns(row: Row) -> int:

@@ -1,6 +1,5 @@
 """Where a worker's items write, and how what they wrote is put in place: staged first, digested, synced, renamed."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -12,20 +11,21 @@ from docparse_runner.errors import Category, StageError
 
 
 class Desk:
-    """The folders of one worker; items that run together have places of their own.
-
-    Attributes:
-        scratch: a folder for whatever an item likes, emptied after it.
-    """
+    """The folders of one worker; items that run together have places of their own."""
 
     def __init__(self, folder: Path, workspace: Workspace) -> None:
-        """Make the folders below `folder`, on the file system of the outputs."""
+        """Keep the folder below which everything lies, on the file system of the outputs; made when it is used."""
         self._workspace = workspace
         self._out = folder / "out"
-        self.scratch = folder / "scratch"
-        self._out.mkdir(parents=True, exist_ok=True)
-        self.scratch.mkdir(exist_ok=True)
+        self._scratch = folder / "scratch"
         self._used: set[Path] = set()
+        self._has_scratch = False
+
+    def scratch(self) -> Path:
+        """Return a folder for whatever an item likes; emptied after each item from now on."""
+        self._has_scratch = True
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
 
     def outputs(self, task: Task, place: int) -> dict[str, Path]:
         """Return kind → where the item at this place is to write."""
@@ -68,9 +68,9 @@ class Desk:
 
     def clean(self) -> None:
         """Empty what was used."""
-        for folder in (*self._used, self.scratch):
-            with contextlib.suppress(FileNotFoundError):
-                if not os.listdir(folder):
-                    continue
-            empty(folder)
+        if self._has_scratch:
+            self._used.add(self._scratch)
+        for folder in self._used:
+            if not folder.is_dir() or os.listdir(folder):
+                empty(folder)
         self._used.clear()

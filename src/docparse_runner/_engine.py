@@ -16,6 +16,7 @@ import attrs
 
 from docparse_runner._context import StageContext, StageHooks
 from docparse_runner._decision import Decider
+from docparse_runner._entry_points import EXECUTORS, load_entry
 from docparse_runner._factories import FunctionFactory, WorkerFactory
 from docparse_runner._lock import run_lock
 from docparse_runner._manifest import JsonlSink, ManifestSink, manifest_path, read_rows_of
@@ -25,10 +26,9 @@ from docparse_runner._outcome import StageOutcome
 from docparse_runner._run import Parts, Run
 from docparse_runner._runner_options import StageOptions
 from docparse_runner._workspace import Workspace, write_atomically
-from docparse_runner.errors import UsageError
-from docparse_runner.executors import Executor, Setup
+from docparse_runner.errors import DocparseError, PluginError, UsageError
+from docparse_runner.executors import PREFETCH_MAX, Executor, Setup
 
-_PREFETCH = 64
 _MIB = 2**20
 _WINDOW = 1024
 
@@ -68,17 +68,21 @@ def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bri
     factory = worker if hasattr(worker, "open") else FunctionFactory(worker)
     context = context or StageContext(stage=_unnamed(plan), workspace=workspace, run_id=new_run_id())
     context.runner, context.plan = options, plan
+    if options.dry_run:
+        msg = "run_stage runs; leave out dry_run, and see docparse plan for what would run and why"
+        raise UsageError(msg)
     executor = executor_name(options, context.stage)
-    if executor == "processes":
-        _check_picklable(worker, factory)
-    else:
+    make = _maker(executor)
+    if executor in ("inline", "threads"):
         _check_processes_only(options, executor)
+    else:
+        _check_picklable(worker, factory)
     workspace.create()
     with run_lock(workspace, plan.stage_name):
         staging = _fresh_staging(workspace, plan.stage_name, context.run_id)
         try:
             sink = sink or JsonlSink(workspace, plan.stage_name, context.run_id)
-            run = Run(_parts(context, factory, hooks or StageHooks(), sink, executor, staging))
+            run = Run(_parts(context, factory, hooks or StageHooks(), sink, make, staging))
             sink.log_config(plan.stage_name, _snapshot(context))
             return _watched(run, context)
         finally:
@@ -103,7 +107,16 @@ def _unnamed(plan: StagePlan) -> Stage:
 
 
 def executor_name(options: StageOptions, stage: Stage) -> str:
-    """Return which executor the options ask for."""
+    """Return which executor the options ask for.
+
+    Raises:
+        UsageError: they ask for two.
+    """
+    if options.executor and options.workers == 0:
+        msg = f"--workers 0 runs inline and --executor {options.executor} does not; leave out one of them"
+        raise UsageError(msg)
+    if options.executor:
+        return options.executor
     if options.workers == 0:
         return "inline"
     return "threads" if (options.policy or stage.policy) == "io" else "processes"
@@ -156,7 +169,12 @@ def _fresh_staging(workspace: Workspace, stage: str, run_id: str) -> Path:
 
 
 def _parts(
-    context: StageContext, factory: WorkerFactory, hooks: StageHooks, sink: ManifestSink, executor: str, staging: Path
+    context: StageContext,
+    factory: WorkerFactory,
+    hooks: StageHooks,
+    sink: ManifestSink,
+    make: Callable[[Setup], Executor],
+    staging: Path,
 ) -> Parts:
     plan, stage, options, workspace = context.plan, context.stage, context.runner, context.workspace
     assert plan is not None  # noqa: S101 - set by run_stage
@@ -198,28 +216,47 @@ def _parts(
         decider=decider,
         rows=rows,
         sink=sink,
-        make_executor=lambda: _executor(executor, setup),
+        make_executor=lambda: make(setup),
         outputs=outputs,
         fallbacks=stage.fallbacks,
         batch=stage.batch,
         removes=stage.removes,
-        max_queue=options.max_queue or max(window, (2 + max(_PREFETCH, 2 * stage.batch)) * workers),
+        max_queue=options.max_queue or max(window, (2 + max(PREFETCH_MAX, 2 * stage.batch)) * workers),
     )
 
 
-def _executor(name: str, setup: Setup) -> Executor:
-    """Return a new executor; each is imported only when it is used."""
+def _maker(name: str) -> Callable[[Setup], Executor]:
+    """Return what makes an executor; each is imported only when it is used.
+
+    Raises:
+        UsageError: no executor of that name is installed.
+        PluginError: it cannot be loaded.
+    """
     if name == "inline":
         from docparse_runner.executors.inline import InlineExecutor  # noqa: PLC0415
 
-        return InlineExecutor(setup)
+        return InlineExecutor
     if name == "threads":
         from docparse_runner.executors.threads import ThreadExecutor  # noqa: PLC0415
 
-        return ThreadExecutor(setup)
-    from docparse_runner.executors.processes import ProcessExecutor  # noqa: PLC0415
+        return ThreadExecutor
+    if name == "processes":
+        from docparse_runner.executors.processes import ProcessExecutor  # noqa: PLC0415
 
-    return ProcessExecutor(setup)
+        return ProcessExecutor
+    return _guarded_maker(name, load_entry(EXECUTORS, name, "executor"))
+
+
+def _guarded_maker(name: str, make: Callable[[Setup], Executor]) -> Callable[[Setup], Executor]:
+    def guarded(setup: Setup) -> Executor:
+        try:
+            return make(setup)
+        except DocparseError:
+            raise
+        except Exception as error:  # the executor's own code
+            raise PluginError(name, f"cannot start: {type(error).__name__}: {error}") from error
+
+    return guarded
 
 
 def _snapshot(context: StageContext) -> dict[str, Any]:

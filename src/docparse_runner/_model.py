@@ -29,7 +29,7 @@ _not_negative = validators.ge(0.0)
 
 
 def _paths(value: Mapping[str, str | Path]) -> dict[str, Path]:
-    return {name: Path(path) for name, path in value.items()}
+    return {name: Path(path) for name, path in value.items()} if value else {}
 
 
 class Status(StrEnum):
@@ -203,12 +203,18 @@ class WorkItem:
     item_id: str = attrs.field(validator=_safe_id)
     inputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
     outputs: Mapping[str, Path] = attrs.field(factory=dict, converter=_paths)
-    cost_hint: float = attrs.field(default=0.0, validator=_not_negative)
-    timeout_s: float | None = attrs.field(default=None, validator=validators.optional(_not_negative))
+    cost_hint: float = 0.0
+    timeout_s: float | None = None
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     fingerprint: ItemFingerprint | None = None
     fallback: str | None = None
     removed: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers below zero."""
+        if self.cost_hint < 0 or (self.timeout_s is not None and self.timeout_s < 0):
+            msg = f"cost_hint and timeout_s must be >= 0, not {self.cost_hint!r} and {self.timeout_s!r}"
+            raise ValueError(msg)
 
 
 @attrs.frozen(kw_only=True)
@@ -217,8 +223,8 @@ class StagePlan:
 
     Attributes:
         stage_name: the stage.
-        items: read lazily, ``max_queue`` ahead.
-        total_items: how many there will be, or None when that is not known before the end.
+        items: read lazily, ``max_queue`` ahead, in a thread of its own.
+        total_items: how many of them will be selected, or None when that is not known before the end.
         stage_version: enters the fingerprint.
         config_hash: enters the fingerprint.
         unique_ids: whether the planner guarantees that no id repeats; else the runner keeps track of them.

@@ -14,6 +14,7 @@ import attrs
 from docparse_runner._manifest import manifest_path, read_rows_of
 from docparse_runner._model import Stage, StagePlan, WorkItem
 from docparse_runner._row import GONE, Row
+from docparse_runner._selection import Selection
 from docparse_runner._workspace import InputRoot, Workspace, quote_id, unquote_id
 from docparse_runner.errors import UsageError
 
@@ -117,7 +118,7 @@ class Listing:
             for name in self._workspace.walk(place.root, self._keep, self._failed):
                 found = True
                 item_id = self._item_id(place.root.name, name)
-                if not self._is_gone(item_id):
+                if self._is_result(item_id):
                     yield item_id, os.path.join(place.root.path, name)
             place.complete = found and len(self.problems) == failed and not place.root.files
 
@@ -132,20 +133,27 @@ class Listing:
             return f"{root}/{quote_id(stem)}"
         return stem if stem.isprintable() else quote_id(unquote_id(stem))  # the latter for a stray file
 
-    def _is_gone(self, item_id: str) -> bool:
-        if self._kind == SOURCE:
-            return False
-        row = self._upstreams[self._kind].rows.get(item_id)
-        return row is not None and row.status == GONE
+    def _is_result(self, item_id: str) -> bool:
+        """Whether a file is what its maker recorded, or nobody's; not of a document that is gone, or that failed."""
+        row = None if self._kind == SOURCE else self._upstreams[self._kind].rows.get(item_id)
+        return row is None or (row.status != GONE and self._kind in row.in_place)
 
     def covers(self, item_id: str) -> bool:
         """Whether an id that the last iteration did not yield is gone: all folders it may lie in were listed whole."""
         homes = [each for each in self._places if not each.root.name or item_id.startswith(f"{each.root.name}/")]
         return bool(homes) and all(place.complete for place in homes)
 
-    def count(self) -> int:
-        """Return how many items there are, listing names only."""
-        return sum(1 for _ in self.names())
+    def count(self, wants: Callable[[str], bool]) -> tuple[int, int]:
+        """Return (how many items there are, how many of them are wanted), listing names only."""
+        total = wanted = 0
+        for item_id, _path in self.names():
+            total += 1
+            wanted += wants(item_id)
+        return total, wanted
+
+    def example(self) -> str:
+        """Return the id of one item."""
+        return next(self.names())[0]
 
     def items(self, suffixes: Mapping[str, str]) -> Iterator[WorkItem]:
         """Yield the items; `suffixes` is kind → suffix of what the stage produces."""
@@ -179,18 +187,26 @@ class _Lazy:
 
 
 def listed_items(
-    stage: Stage, workspace: Workspace, roots: Sequence[InputRoot], upstreams: Mapping[str, Upstream]
+    stage: Stage,
+    workspace: Workspace,
+    roots: Sequence[InputRoot],
+    upstreams: Mapping[str, Upstream],
+    selection: Selection,
 ) -> tuple[Listing, int]:
-    """Return the listing of what a stage consumes, and how many items there are now.
+    """Return the listing of what a stage consumes, and how many selected items there are now.
 
     Raises:
         UsageError: there is nothing that the stage could take; the message says what it looked for and where.
     """
     listing = Listing(stage, workspace, roots, upstreams)
-    total = listing.count()
+    total, wanted = listing.count(selection.wants)
     if not total and not (upstreams and any(upstream.rows for upstream in upstreams.values())):
         raise UsageError(_nothing(stage, workspace, roots, upstreams, listing.problems))
-    return listing, total
+    if total and not wanted and selection.is_partial:
+        left = f"--include and --exclude leave none of {total} documents"
+        msg = f"{left} for {stage.name}; their ids are like {listing.example()}"
+        raise UsageError(msg)
+    return listing, wanted
 
 
 def default_plan(stage: Stage, listing: Listing, total: int, *, options: object, cfg_hash: str) -> StagePlan:

@@ -49,7 +49,7 @@ class Job:
         row = self.decision.row
         if row is None or self.torn:
             return {}
-        return row.outputs or (row.last_good.outputs if row.last_good else {})
+        return row.in_place
 
 
 @attrs.define(kw_only=True)

@@ -1,7 +1,8 @@
 """One line of a manifest: the same fields on every stage."""
 
-import datetime as dt
+import functools
 import os
+import time
 from typing import Any
 
 import msgspec
@@ -158,8 +159,18 @@ class Row(msgspec.Struct, kw_only=True, gc=False):
     error: ErrorRecord | None = None
     last_good: LastGood | None = None
 
+    @property
+    def in_place(self) -> dict[str, FileState]:
+        """Return the outputs that the row speaks of, or that its failure left."""
+        return self.outputs or (self.last_good.outputs if self.last_good else {})
+
 
 def timestamp(seconds: float) -> str:
     """Return seconds since 1970 as ISO 8601 in UTC, to the millisecond."""
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, thousandths = divmod(int(seconds * 1000), 1000)
+    return f"{_second(whole)}.{thousandths:03}Z"
+
+
+@functools.lru_cache(maxsize=2)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))

@@ -11,10 +11,12 @@ from docparse_runner._feed import Feed
 from docparse_runner._manifest import ManifestSink
 from docparse_runner._model import Output, StagePlan, WorkItem
 from docparse_runner._outcome import StageOutcome
+from docparse_runner._reader import Reader
 from docparse_runner._record import Job, Recorder
 from docparse_runner._row import ErrorRecord, Row
 from docparse_runner._runner_options import StageOptions
 from docparse_runner._scheduler import Failure, Rules, Scheduler, Verdict
+from docparse_runner._selection import Selection
 from docparse_runner._tally import Tally
 from docparse_runner._tasks import inputs_at_planning, task_for
 from docparse_runner._wire import Result
@@ -84,8 +86,13 @@ class Run:
             context=parts.context, plan=parts.plan, sink=parts.sink, hooks=parts.hooks, tally=self._tally
         )
         self._executor: Executor | None = None
-        self._feed = Feed(parts.plan, parts.rows, tell_gone=parts.removes)
-        self._exhausted = False
+        self._feed = Feed(
+            parts.plan,
+            parts.rows,
+            Selection.of(options),
+            Reader(parts.plan.items, self._wake),
+            tell_gone=parts.removes,
+        )
         self._jobs: dict[int, Job] = {}
         self._queued = 0
         self._unchanged = 0
@@ -108,11 +115,12 @@ class Run:
         """
         try:
             self._parts.hooks.before_stage(self._parts.context)
-            self._feed.start()
+            self._feed.reader.start()
             self._loop()
         except DocparseError as error:
             self._give_up(error)
         except BaseException:
+            self._feed.reader.close()
             if self._executor:
                 self._executor.kill()
                 self._executor.close()
@@ -129,6 +137,7 @@ class Run:
             self._executor.kill()
 
     def _end(self) -> StageOutcome:
+        self._feed.reader.close()
         peak, cpu = self._executor.close() if self._executor else (0, 0.0)
         self._tally.cancelled += len(self._jobs)
         outcome = self._tally.outcome(
@@ -160,8 +169,11 @@ class Run:
             self._dispatch()
             if self._is_over():
                 break
-            for event in self._executor.wait(self._timeout()) if self._executor else ():
-                self._handle(event)
+            if self._executor is None:
+                self._feed.reader.wait(self._timeout())
+            else:
+                for event in self._executor.wait(self._timeout()):
+                    self._handle(event)
             self._recorder.flush_if_due()
             self._beat()
         if self._at_limit:
@@ -180,7 +192,7 @@ class Run:
     def _timeout(self) -> float:
         """Return how long to wait for the workers, in seconds."""
         now = time.monotonic()
-        if self._wants_more:
+        if self._wants_more and self._feed.reader.has_something():
             return 0.0
         due = [self._heartbeat_at, self._recorder.due, self._scheduler.due]
         return max(0.0, min(at for at in due if at is not None) - now)
@@ -218,7 +230,8 @@ class Run:
     # --- plan and decide
 
     def _draw(self) -> None:
-        """Read some items ahead of the workers."""
+        """Take some items of the plan, ahead of the workers."""
+        self._feed.reader.ask(self._parts.max_queue - self._scheduler.ready)
         for _ in range(_DRAW):
             if not self._wants_more:
                 return
@@ -228,7 +241,6 @@ class Run:
                 self._stop_with(error)
                 return
             if item is None:
-                self._exhausted = True
                 return
             self._take(item)
 
@@ -241,9 +253,9 @@ class Run:
     @property
     def _wants_more(self) -> bool:
         """Whether to read on in the plan."""
-        if self._exhausted or self._at_limit or self._scheduler.stop_reason:
+        if self._feed.is_exhausted or self._at_limit or self._scheduler.stop_reason:
             return False
-        return self._scheduler.queued < self._parts.max_queue
+        return self._scheduler.ready < self._parts.max_queue
 
     def _stop_with(self, error: DocparseError) -> None:
         self._error = self._error or error
@@ -271,13 +283,16 @@ class Run:
     # --- execute
 
     def _dispatch(self) -> None:
+        room = 0
         while not self._scheduler.stop_reason and self._scheduler.queued:
             if self._executor is None:
                 self._executor = self._parts.make_executor()
+            room = room or self._executor.room()
             now = time.monotonic()
-            dispatch = self._scheduler.next(now) if self._executor.room() > 0 else None
+            dispatch = self._scheduler.next(now) if room > 0 else None
             if dispatch is None:
                 return
+            room = 0 if dispatch.alone else room - 1
             job = self._jobs[dispatch.number]
             first, job.dispatch = job.dispatch is None, dispatch
             if first:
@@ -383,8 +398,14 @@ class Run:
         """Ask for a drain on the first call, for a kill on the second; safe in signal handlers and other threads."""
         self._signals += 1
         self._signal_exit = exit_code
+        self._wake()
+
+    def _wake(self) -> None:
+        """End the wait for something to happen; safe in signal handlers and other threads."""
         if self._executor:
             self._executor.wake()
+        else:
+            self._feed.reader.end_wait()
 
     def cancel(self) -> None:
         """Ask for a drain; safe in hooks and other threads, and as often as anybody likes."""

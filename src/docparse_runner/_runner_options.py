@@ -18,6 +18,15 @@ def _budget(_instance: object, _attribute: object, value: str | None) -> None:
         raise ValueError(msg)
 
 
+def _shard(_instance: object, _attribute: object, value: str | None) -> None:
+    if value is None:
+        return
+    place, slash, count = value.partition("/")
+    if not (slash and place.isdecimal() and count.isdecimal() and 1 <= int(place) <= int(count)):
+        msg = f"shard must be I/N with I from 1 to N, such as 2/4, not {value!r}"
+        raise ValueError(msg)
+
+
 @attrs.frozen(kw_only=True)
 class StageOptions:
     """The runner's own options: the same on every stage, none of which changes an output.
@@ -25,6 +34,22 @@ class StageOptions:
     Attributes: each field's help text says what it does; they are the flags of ``docparse run STAGE``.
     """
 
+    include: tuple[str, ...] = option(
+        (),
+        help="Take only documents whose id, or without a slash in it whose name, matches; * matches slashes too.",
+        unit="glob",
+        group="Input",
+    )
+    exclude: tuple[str, ...] = option(
+        (), help="Leave out documents whose id or name matches.", unit="glob", group="Input"
+    )
+    shard: str | None = option(
+        None,
+        help="Take the I-th of N parts of the documents, the same part on every machine.",
+        unit="I/N",
+        group="Input",
+        validator=_shard,
+    )
     workers: int | None = option(
         None,
         help="Worker processes; 0 runs inline, for debuggers.",
@@ -38,6 +63,9 @@ class StageOptions:
         default_text="the stage's",
         choices=("cpu", "gpu", "io"),
         group="Execution",
+    )
+    executor: str | None = option(
+        None, help="Run the workers through this installed executor.", default_text="the policy's", group="Execution"
     )
     schedule: str = option(
         "fifo",

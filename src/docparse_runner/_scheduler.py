@@ -130,6 +130,11 @@ class Scheduler:
         return len(self._entries) - len(self._running)
 
     @property
+    def ready(self) -> int:
+        """Return how many items a worker could take now."""
+        return len(self._entries) - len(self._running) - len(self._delayed)
+
+    @property
     def running(self) -> int:
         """Return how many items are with a worker."""
         return len(self._running)

@@ -22,6 +22,7 @@ from docparse_runner._outcome import StageOutcome
 from docparse_runner._planning import default_plan, listed_items, upstreams_of
 from docparse_runner._plugins import StagePlugin, load_stage, load_watchers
 from docparse_runner._row import FileState
+from docparse_runner._selection import Selection
 from docparse_runner._workspace import InputRoot, Workspace
 from docparse_runner.errors import DocparseError, PluginError, StageError, UsageError
 
@@ -85,7 +86,8 @@ def prepare(request: Request, settings: Settings, workspace: Workspace) -> Prepa
     upstreams = upstreams_of(stage, workspace)
     context._upstreams = upstreams  # noqa: SLF001 - the context is ours
     own_plan = plugin.has("docparse_plan")
-    listed = None if own_plan else listed_items(stage, workspace, roots, upstreams)
+    selection = Selection.of(resolved.runner)
+    listed = None if own_plan else listed_items(stage, workspace, roots, upstreams, selection)
     # Only now, when there is something to do: what a stage resolves may cost time, and may make its store.
     context.resolved = _guarded(plugin.name, "docparse_resolve", lambda: plugin.resolve(context))
     cfg_hash = config_hash(resolved.options, context.resolved)
@@ -160,7 +162,10 @@ def decisions(prepared: Prepared) -> Iterator[tuple[WorkItem, Decision]]:
         upstreams=context._upstreams or {},  # noqa: SLF001 - the context is ours
         timeout_s=context.stage.timeout_s,
     )
+    wants = Selection.of(context.runner).wants
     for item in plan.items:
+        if not wants(item.item_id):
+            continue
         decision = decider.decide(item, rows.get(item.item_id))
         if decision.action is Action.CHECK:
             decision = _checked(item, decision, context.workspace)

@@ -46,8 +46,6 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         StageError: they hold something else; the message names the type.
     """
-    if not metrics:
-        return {}
     try:
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metrics))
     except (TypeError, ValueError, RecursionError) as error:

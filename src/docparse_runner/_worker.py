@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -43,77 +43,82 @@ class ItemRunner:
         self._workspace = Workspace(Path(spec.root))
         self._desk = Desk(Path(spec.staging), self._workspace)
 
-    def process(self, unit: Sequence[Task]) -> Iterator[Result]:
-        """Run items together and yield a result for each, in order; whatever the stage raises comes back as data."""
+    def process(self, unit: Sequence[Task]) -> Iterable[Result]:
+        """Run items together and return a result for each, in order; whatever the stage raises comes back as data."""
         if not self._gate.may_start():
-            yield from _returned(unit)
-            return
-        attempts = self._begin(unit)
-        for attempt in attempts:
-            attempt.read()
-        outcomes: Iterator[ItemOutcome] = iter(())
-        try:
-            outcomes = iter(self._ask([attempt for attempt in attempts if attempt.result is None]))
-        except SetupError as error:
-            attempts[0].result = Result(unit[0].number, "setup", error=error.record)
-            for attempt in attempts[1:]:
-                attempt.result = Result(attempt.task.number, "returned")
-        except BaseException as error:  # noqa: BLE001 - the stage's own code: anything can come out of it
-            if len(unit) > 1:
-                yield from self._halves(unit)
-                return
-            attempts[0].fail(error)
-        yield from self._finish(attempts, outcomes)
-        self._desk.clean()
+            return _returned(unit)
+        return self._together(unit) if len(unit) > 1 else (self._alone(unit[0]),)
 
-    def _begin(self, unit: Sequence[Task]) -> list[Attempt]:
+    def _begin(self, task: Task, count: int) -> None:
         self._began = time.time(), time.monotonic()
-        self._gate.enter(Phase.RUN, unit[0].number, len(unit))
-        return [
-            Attempt(task, place, self._spec.stage, self._gate, self._desk, self._workspace)
-            for place, task in enumerate(unit)
-        ]
+        self._gate.enter(Phase.RUN, task.number, count)
 
-    def _ask(self, attempts: Sequence[Attempt]) -> list[ItemOutcome]:
-        """Return what the stage answers."""
-        if not attempts:
-            return []
-        call = self._opened(attempts)
-        items = [attempt.item() for attempt in attempts]
-        try:
-            return outcomes_of(call(items), len(items)) if self._spec.batch > 1 else [outcome_of(call(items[0]))]
-        except SkipItem as skip:
-            if len(items) > 1:
-                raise
-            return [ItemOutcome.skip(skip.reason)]
+    def _attempt(self, task: Task, place: int = 0) -> Attempt:
+        attempt = Attempt(task, place, self._spec.stage, self._gate, self._desk, self._workspace)
+        attempt.read()
+        return attempt
 
-    def _halves(self, unit: Sequence[Task]) -> Iterator[Result]:
-        """Run the halves of a batch for which the stage has no answer: who is to blame will fail again, alone."""
+    def _ended(self, attempt: Attempt, count: int = 1) -> Result:
+        """Return how an attempt ended, with its times; of a batch, each item took its share."""
+        result = attempt.result
+        assert result is not None  # noqa: S101 - it has ended
+        result.started_at, began = self._began
+        result.duration_s = (time.monotonic() - began) / count
+        return result
+
+    def _alone(self, task: Task) -> Result:
+        """Run one item."""
+        self._begin(task, 1)
+        attempt = self._attempt(task)
+        if attempt.result is None:
+            try:
+                answer = self._opened(task, 1)(attempt.item() if self._spec.batch == 1 else [attempt.item()])
+                outcome = outcome_of(answer) if self._spec.batch == 1 else outcomes_of(answer, 1)[0]
+            except SkipItem as skip:
+                attempt.finish(ItemOutcome.skip(skip.reason))
+            except SetupError as error:
+                attempt.result = Result(task.number, "setup", error=error.record)
+            except BaseException as error:  # noqa: BLE001 - the stage's own code: anything can come out of it
+                attempt.fail(error)
+            else:
+                attempt.finish(outcome)
         self._desk.clean()
-        half = (len(unit) + 1) // 2
-        yield from self.process(unit[:half])
-        yield from self.process(unit[half:])
+        return self._ended(attempt)
+
+    def _together(self, unit: Sequence[Task]) -> Iterator[Result]:
+        """Run a batch; when the stage has no answer for it, its halves: who is to blame will fail again, alone."""
+        self._begin(unit[0], len(unit))
+        attempts = [self._attempt(task, place) for place, task in enumerate(unit)]
+        items = [attempt.item() for attempt in attempts if attempt.result is None]
+        try:
+            outcomes = iter(outcomes_of(self._opened(unit[0], len(unit))(items), len(items)) if items else ())
+        except SetupError as error:
+            yield Result(unit[0].number, "setup", error=error.record)
+            yield from _returned(unit[1:])
+        except BaseException:  # noqa: BLE001 - the stage's own code: anything can come out of it
+            self._desk.clean()
+            half = (len(unit) + 1) // 2
+            yield from self.process(unit[:half])
+            yield from self.process(unit[half:])
+        else:
+            yield from self._finish(attempts, outcomes)
+        self._desk.clean()
 
     def _finish(self, attempts: Sequence[Attempt], outcomes: Iterator[ItemOutcome]) -> Iterator[Result]:
-        """Yield how each attempt ends; a batch that was given up meanwhile is not committed."""
-        if len(attempts) > 1 and not self._gate.may_commit(attempts[0].task.number):
+        """Yield how the items of a batch end; one that was given up meanwhile is not committed."""
+        if not self._gate.may_commit(attempts[0].task.number):
             yield from _returned([attempt.task for attempt in attempts])
             return
         for attempt in attempts:
             if attempt.result is None:
                 attempt.finish(next(outcomes))
-            assert attempt.result is not None  # noqa: S101 - finished is finished
-            attempt.result.started_at = self._began[0]
-            attempt.result.duration_s = (time.monotonic() - self._began[1]) / len(attempts)
-            yield attempt.result
+            yield self._ended(attempt, len(attempts))
 
-    def _opened(self, attempts: Sequence[Attempt]) -> Callable[[Any], Any]:
+    def _opened(self, first: Task, count: int) -> Callable[[Any], Any]:
         if self._call is None:
-            first = attempts[0].task.number
-            self._gate.enter(Phase.SETUP, first)
+            self._gate.enter(Phase.SETUP, first.number)
             self._call = self._open()
-            self._gate.enter(Phase.RUN, first, len(attempts))
-            self._began = time.time(), time.monotonic()  # opening the stage is not these items' time
+            self._begin(first, count)  # opening the stage is not these items' time
         return self._call
 
     def _open(self) -> Callable[[Any], Any]:
@@ -126,7 +131,7 @@ class ItemRunner:
             worker_id=spec.name,
             device=spec.device,
             threads=spec.threads,
-            scratch=self._desk.scratch,
+            make_scratch=self._desk.scratch,
             progress=self._gate.progress,
             cancelled=self._gate.stopping,
         )
@@ -149,9 +154,9 @@ class ItemRunner:
         self._stack.close()
 
 
-def _returned(unit: Sequence[Task]) -> Iterator[Result]:
-    """Yield the answer of items that were not tried."""
-    return (Result(task.number, "returned") for task in unit)
+def _returned(unit: Sequence[Task]) -> list[Result]:
+    """Return the answer of items that were not tried."""
+    return [Result(task.number, "returned") for task in unit]
 
 
 def peak_rss_and_cpu() -> tuple[int, float]:

@@ -190,6 +190,25 @@ def _memory(_item):
     raise MemoryError
 
 
+def _eats(_item):
+    """Take more and more memory, 4 GiB at most."""
+    kept = []
+    while len(kept) < 64:
+        kept.append(b"x" * 2**26)
+        time.sleep(0.05)
+    time.sleep(3600)
+
+
+def _writes_elsewhere(item):
+    """Write the result where it belongs in the end, and something beside the document, but nothing where it should."""
+    source = item.inputs["source"]
+    final = source.parents[1] / "docparse-data" / "poison" / f"{item.item_id}.out"
+    for path in (final, source.with_suffix(".stray")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("not in the staging folder")
+    return ItemOutcome.success()
+
+
 KINDS = {
     name.removeprefix("_"): value
     for name, value in globals().items()

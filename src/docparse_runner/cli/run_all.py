@@ -141,7 +141,7 @@ def _settings_of(plugins: Sequence[StagePlugin], assignments: Sequence[str]) -> 
 def _run_all(flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     settings, workspace = _params.located(values)
     wanted = requests(settings, flags, values)
-    if flags.get("dry_run"):
+    if settings.resolve(load_stage(wanted[0].stage), wanted[0].flags).runner.dry_run:
         from docparse_runner.cli.plan_one import show_all  # noqa: PLC0415 - only dry runs need it
 
         return show_all(wanted, settings, workspace, values)

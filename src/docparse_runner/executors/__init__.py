@@ -15,9 +15,9 @@ from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner.errors import Category
 
 PREFETCH_S = 0.02
-"""So much work, in seconds, waits for a worker."""
+"""So much work, in seconds, waits behind what a worker is on."""
 
-PREFETCH_MAX = 64
+PREFETCH_MAX = 256
 """And so many items at most."""
 
 
@@ -175,13 +175,13 @@ def depth(estimate_s: float, batch: int) -> int:
     """
     if not estimate_s:
         return batch
-    ahead = batch if batch == 1 else 2 * batch
-    return max(ahead, min(PREFETCH_MAX, int(PREFETCH_S / estimate_s)))
+    ahead = 0 if batch == 1 else batch
+    return batch + max(ahead, min(PREFETCH_MAX, int(PREFETCH_S / estimate_s)))
 
 
 def moved(estimate_s: float, seconds: float) -> float:
     """Return the moving average of an item's seconds after one more; never 0."""
-    return max(1e-9, estimate_s + (seconds - estimate_s) * (0.3 if estimate_s else 1.0))
+    return max(1e-9, estimate_s + (seconds - estimate_s) * 0.3 if estimate_s else seconds)
 
 
 def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, slot: int = 0) -> WorkerSpec:

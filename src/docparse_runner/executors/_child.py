@@ -18,7 +18,7 @@ import msgspec
 from docparse_runner._gate import Phase
 from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Task, WorkerSpec, unit_of
-from docparse_runner._worker import ItemRunner, peak_rss_and_cpu
+from docparse_runner._worker import ItemRunner
 from docparse_runner.executors._frames import Inbox
 from docparse_runner.executors._results import Results
 from docparse_runner.executors._slots import Slots
@@ -33,6 +33,7 @@ class _SlotGate:
     def __init__(self, slots: Slots, slot: int) -> None:
         self._slots = slots
         self._slot = slot
+        self._has_progress = False
 
     def enter(self, phase: Phase, number: int, count: int = 1) -> None:
         """Start the clock of a phase."""
@@ -53,10 +54,17 @@ class _SlotGate:
 
     def progress(self, done: float, total: float | None) -> None:
         """Say how far the item is."""
+        self._has_progress = True
         self._slots.progress(self._slot, done, total or 0.0)
 
+    def forget_progress(self) -> None:
+        """Say that the next item has not come far yet."""
+        if self._has_progress:
+            self.progress(0.0, None)
+            self._has_progress = False
 
-class _Child:
+
+class Child:
     """One worker process."""
 
     def __init__(self, channel: socket.socket) -> None:
@@ -73,11 +81,14 @@ class _Child:
         spec = msgspec.msgpack.decode(first, type=WorkerSpec)
         sys.path[:] = spec.path
         self._gate = _SlotGate(Slots(spec.slots), spec.slot)
-        runner = ItemRunner(spec, self._gate, lambda: pickle.loads(spec.factory))  # noqa: S301 - from our own parent
+        runner = self._runner(spec)
         tasks: deque[Task] = deque()
         with contextlib.closing(runner):
             while tasks or self._refill(tasks):
                 self._run(runner, unit_of(tasks), last=not tasks)
+
+    def _runner(self, spec: WorkerSpec) -> ItemRunner:
+        return ItemRunner(spec, self._gate, lambda: pickle.loads(spec.factory))  # noqa: S301 - from our own parent
 
     def _refill(self, tasks: deque[Task]) -> bool:
         """Wait for the next tasks; return whether there are any."""
@@ -88,15 +99,15 @@ class _Child:
     def _run(self, runner: ItemRunner, unit: list[Task], *, last: bool) -> None:
         """Run items together and send their results; `last` says that nothing waits behind them."""
         _forget_output()
-        self._gate.progress(0.0, None)
+        self._gate.forget_progress()
         for result in runner.process(unit):
             if result.error is not None:
                 result.error = _with_output(result.error)
-            if result.status != "returned":
-                result.peak_rss, _ = peak_rss_and_cpu()
+            if self._results.add(result, last=last and result.number == unit[-1].number):
                 self._gate.enter(Phase.SEND, result.number)
-            self._results.add(result, last=last and result.number == unit[-1].number)
-        self._gate.enter(Phase.IDLE, -1)
+                self._results.send()
+        if last:  # else the next item says at once what it is on
+            self._gate.enter(Phase.IDLE, -1)
 
     def _receive(self) -> bytes | None:
         while (data := self._inbox.take()) is None:
@@ -111,7 +122,7 @@ def _forget_output() -> None:
     """Empty the file that holds what the previous item printed."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.fstat(1).st_size:
+    if os.lseek(1, 0, os.SEEK_END):
         os.ftruncate(1, 0)
 
 
@@ -127,12 +138,12 @@ def _with_output(error: ErrorRecord) -> ErrorRecord:
     return msgspec.structs.replace(error, detail=f"{error.detail}\n{printed.decode('utf-8', 'replace')}".strip())
 
 
-def main() -> None:
+def main(kind: type[Child] = Child) -> None:
     """Serve the channel whose descriptor is the only argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the runner's business
     faulthandler.enable()
     with socket.socket(fileno=int(sys.argv[1])) as channel, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        _Child(channel).serve()
+        kind(channel).serve()
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 
 import msgspec
 
 from docparse_runner._wire import Result
+from docparse_runner._worker import peak_rss_and_cpu
 from docparse_runner.executors._frames import frame
 
 FLUSH_S = 0.005
@@ -20,29 +22,34 @@ class Results:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._encode = msgspec.msgpack.Encoder().encode
-        self._held: list[Result] = []
+        self._held: deque[Result] = deque()
         self._sent = time.monotonic()
         self._lock = threading.Lock()
         self._some = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, result: Result, *, last: bool) -> None:
-        """Take a result; with `last`, or when the last sending was a while ago, send it now."""
-        with self._lock:
-            self._held.append(result)
+    def add(self, result: Result, *, last: bool) -> bool:
+        """Take a result; return whether to send now: it is the `last`, or the last sending was a while ago."""
+        self._held.append(result)
         if last or time.monotonic() - self._sent > FLUSH_S:
-            self._send()
-            return
+            return True
         if self._thread is None:
             self._thread = threading.Thread(target=self._send_in_time, name="docparse-results", daemon=True)
             self._thread.start()
-        self._some.set()
+        if len(self._held) == 1:
+            self._some.set()
+        return False
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what is held."""
         with self._lock:
-            held, self._held = self._held, []
-            if held:
-                self._channel.sendall(frame(self._encode(held)))
+            sent = []
+            peak, _cpu = peak_rss_and_cpu()
+            while self._held:
+                sent.append(result := self._held.popleft())
+                result.peak_rss = peak
+            if sent:
+                self._channel.sendall(frame(self._encode(sent)))
                 self._sent = time.monotonic()
 
     def _send_in_time(self) -> None:
@@ -50,4 +57,4 @@ class Results:
             while self._some.wait():
                 self._some.clear()
                 time.sleep(FLUSH_S)
-                self._send()
+                self.send()

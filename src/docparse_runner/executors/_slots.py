@@ -48,8 +48,12 @@ class Slots:
 
     def read(self, slot: int) -> tuple[int, float, Phase, int]:
         """Return (number of the item or -1, monotonic start of the phase, phase, how many run together)."""
-        number, since, phase, count = _NOW.unpack_from(self._map, slot * SIZE)
-        return number - 1, since, Phase(phase), count
+        # A write sets everything to zero and then each field, the count last: a count of 0 is a write that is not done.
+        now, again = None, _NOW.unpack_from(self._map, slot * SIZE)
+        while now != again:
+            now, again = again, _NOW.unpack_from(self._map, slot * SIZE)
+        number, since, phase, count = again
+        return (number - 1 if count else -1), since, Phase(phase), count
 
     def expire(self, slot: int, number: int) -> None:
         """Give up an item, or a batch by its first item."""

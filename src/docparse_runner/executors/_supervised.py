@@ -29,6 +29,9 @@ from docparse_runner.executors._frames import Channel
 from docparse_runner.executors._memory import offer_as_victim
 from docparse_runner.executors._slots import Slots
 
+CHILD = "docparse_runner.executors._child"
+"""The module that runs in the process."""
+
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL."""
 
@@ -101,6 +104,7 @@ class Supervised:
         retiring: whether it ends, to be replaced, once it has answered what it has.
         recalled: numbers of items that were taken back and that it has yet to hand over.
         shortest_limit_s: the shortest deadline of what waits or runs in it, seconds; infinite without one.
+        room: how many tasks more it should get, as counted last.
         estimate_s: moving average of an item's seconds, 0 before the first.
         death: descriptor that becomes readable when it has ended.
         channel: the way to it.
@@ -115,6 +119,7 @@ class Supervised:
     alone = False
     retiring = False
     shortest_limit_s = math.inf
+    room = 0
     estimate_s = 0.0
     mute_until: float | None = None
     doom: Doom | None = None
@@ -147,7 +152,7 @@ class Supervised:
         output = os.open(self._log, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             return subprocess.Popen(
-                [sys.executable, "-m", "docparse_runner.executors._child", str(descriptor)],
+                [sys.executable, "-m", CHILD, str(descriptor)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -175,8 +180,9 @@ class Supervised:
 
     def give(self, task: Task) -> None:
         """Queue a task for ``send``."""
-        shortest = self.shortest_limit_s if self.queue else math.inf
-        self.shortest_limit_s = min(shortest, task.timeout_s or math.inf)
+        limit = task.timeout_s or math.inf
+        if limit < self.shortest_limit_s or not self.queue:
+            self.shortest_limit_s = limit
         self.queue.append(task)
         self._unsent.append(task)
 
@@ -194,13 +200,14 @@ class Supervised:
 
     def _account(self, result: Result) -> bool:
         """Note a result; return whether anybody still waits for it."""
-        if result.number in self.recalled:
+        if self.recalled and result.number in self.recalled:
             self.recalled.remove(result.number)
             if not self.recalled and not self.retiring:
                 self._slots.release(self.slot)
             return False
         self.queue.popleft()
-        self.alone = self.alone and bool(self.queue)
+        if self.alone:
+            self.alone = bool(self.queue)
         if result.status != "returned":
             self.answered += 1
             self.peak_rss = max(self.peak_rss, result.peak_rss)

@@ -1,5 +1,7 @@
 """Runs items in the caller: for debuggers, and for stages whose work is not worth a process."""
 
+import contextlib
+import queue
 import time
 from collections import deque
 
@@ -7,9 +9,6 @@ from docparse_runner._gate import Phase
 from docparse_runner._wire import Result, Task, unit_of
 from docparse_runner._worker import ItemRunner, peak_rss_and_cpu
 from docparse_runner.executors import Busy, Event, Finished, Returned, Setup, depth, moved, spec_for
-
-_NAP_S = 0.1
-"""A sleep goes on after a signal's handler: a Ctrl-C while only retries wait is seen this late."""
 
 _SPELL_S = 0.005
 """So long items run before the engine hears of them."""
@@ -51,7 +50,7 @@ class InlineExecutor:
         self._tasks: deque[Task] = deque()
         self._batch = setup.batch
         self._estimate_s = 0.0
-        self._woken = False
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def room(self) -> int:
         """Return how many tasks are worth a spell of work."""
@@ -64,21 +63,23 @@ class InlineExecutor:
     def wait(self, timeout: float | None) -> list[Event]:
         """Run what was submitted, until 5 ms have passed, an item fails or somebody wants to be heard."""
         if not self._tasks:
-            time.sleep(min(timeout or 0.0, _NAP_S))
-        self._woken = False
+            with contextlib.suppress(queue.Empty):
+                self._wakes.get(timeout=timeout)
         events: list[Event] = []
         end = time.monotonic() + _SPELL_S
-        while self._tasks and not self._woken and not (events and time.monotonic() > end):
+        while self._tasks and self._wakes.empty() and not (events and time.monotonic() > end):
             results = list(self._runner.process(unit_of(self._tasks)))
             events += [_event(result) for result in results]
             self._estimate_s = moved(self._estimate_s, results[-1].duration_s)
             if any(result.error for result in results):
                 break
+        while not self._wakes.empty():
+            self._wakes.get()
         return events
 
     def wake(self) -> None:
-        """Make ``wait`` return after the item that runs."""
-        self._woken = True
+        """Make ``wait`` return, after the item that runs."""
+        self._wakes.put(None)
 
     def busy(self) -> list[Busy]:
         """Return nothing: while somebody asks, no item runs."""

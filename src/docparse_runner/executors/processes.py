@@ -41,6 +41,10 @@ def _devices() -> list[str]:
     return [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
 
 
+def _room(worker: Supervised) -> int:
+    return worker.room
+
+
 def _half(doom: Doom | None, number: int) -> int:
     """Return how many items may run together once a batch with this item was given up; 0 if none was."""
     return (len(doom.numbers) + 1) // 2 if doom and number in doom.numbers else 0
@@ -103,20 +107,21 @@ class ProcessExecutor:
         """Return how many tasks keep every worker in work for about 20 ms."""
         if self._draining or self._held:
             return 0
-        return sum(max(0, self._depth(worker) - len(worker.queue)) for worker in self._workers)
-
-    def _depth(self, worker: Supervised) -> int:
-        if not worker.takes_more:
-            return 0
-        return depth(worker.estimate_s, self._setup.batch)
+        room = 0
+        for worker in self._workers:
+            wanted = depth(worker.estimate_s, self._setup.batch) if worker.takes_more else 0
+            worker.room = wanted - len(worker.queue)
+            room += max(0, worker.room)
+        return room
 
     def submit(self, task: Task, *, alone: bool) -> None:
-        """Give the task to the worker with the most room; with `alone`, keep it until one has nothing."""
+        """Give the task to the worker with the most ``room``; with `alone`, keep it until one has nothing."""
         if alone:
             self._held.append(task)
             self._give_held()
             return
-        worker = max(self._workers, key=lambda each: (each.takes_more, self._depth(each) - len(each.queue)))
+        worker = max(self._workers, key=_room)
+        worker.room -= 1
         worker.give(task)
         if worker.queue[0] is task and self._setup.batch == 1:
             worker.send()  # it has nothing to do; what comes behind a task is sent together, by ``wait``
@@ -151,8 +156,8 @@ class ProcessExecutor:
         return events
 
     def wake(self) -> None:
-        """Make ``wait`` return."""
-        with contextlib.suppress(BlockingIOError):
+        """Make ``wait`` return; also harmless when everything is over."""
+        with contextlib.suppress(OSError):
             self._waker.send(b"!")
 
     def busy(self) -> list[Busy]:
@@ -313,7 +318,7 @@ class ProcessExecutor:
                 worker.doom = Doom(kill_at=now, numbers=numbers, category=Category.OOM, limit=limit)
                 self._slots.expire(worker.slot, numbers[0])
                 worker.kill()
-            elif recycle and used > recycle and not worker.retiring:
+            elif recycle and used > recycle and tasks and not worker.retiring:  # none it could not even begin
                 worker.retire()
 
     def _died(self, worker: Supervised) -> None:
