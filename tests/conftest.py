@@ -13,6 +13,7 @@ from typing import NamedTuple
 import attrs
 import psutil
 import pytest
+from hypothesis import settings
 
 from docparse_runner import (
     Output,
@@ -30,6 +31,9 @@ from docparse_runner.cli import main
 from docparse_runner.errors import DocparseError
 
 STAGES = Path(__file__).parent / "stages"
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 
 class Called(NamedTuple):

@@ -188,6 +188,63 @@ def test_where_there_is_no_terminal_a_line_says_how_far_the_run_is(context, caps
     assert capsys.readouterr() == ("", line)
 
 
+MORE = {
+    "exec_p50_ms": 12.0,
+    "exec_p95_ms": 340.0,
+    "exec_p99_ms": 900.0,
+    "children_cpu_s": 7.25,
+    "peak_rss": 300 * 2**20,
+    "error_counts": {"input": 1, "crash": 2},
+    "slowest": tuple((f"docs/d{n}.pdf", 9.0 - n) for n in range(5)),
+}
+TOLD = [
+    "time per item p50 / p95 / p99: 12 / 340 / 900 ms",
+    "CPU of workers 7.2 s; largest worker 300 MiB",
+    "failed: 2 crash, 1 input",
+    "slow: 9.00 s docs/d0.pdf",
+    "slow: 8.00 s docs/d1.pdf",
+    "slow: 7.00 s docs/d2.pdf",
+]
+
+
+def test_v_shows_times_memory_failures_and_the_slowest_meanwhile(context, capsys):
+    context.verbosity = 1
+    watcher = ProgressWatcher()
+    watcher.docparse_before_stage(context)
+
+    watcher.docparse_heartbeat(progress(succeeded=4, failed=3, **MORE), context)
+
+    first, *more = capsys.readouterr().err.splitlines()
+    assert first == "upper: 7/8, 3.5/s, 3 failed, 0:00:00 left"
+    assert more == [f"  {line}" for line in TOLD]
+
+
+def test_v_shows_the_same_below_the_bar(context, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    context.verbosity = 1
+    watcher = ProgressWatcher()
+    watcher.docparse_before_stage(context)
+
+    watcher.docparse_heartbeat(progress(succeeded=4, failed=3, **MORE), context)
+    watcher.docparse_after_stage(None, context)
+
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert [line for line in TOLD if line not in shown] == []
+
+
+def test_what_v_shows_of_a_real_run_is_measured(docs, docparse):
+    docs(a="text a", b="bad text", c="text c")
+
+    ended = docparse("run", "upper", "docs", "--workers", 1, "--delay-s", 0.4, "--diagnostics-interval-s", 0.3, "-v")
+
+    blocks = re.findall(r"  CPU of workers (\S+) s; largest worker (\d+) MiB", ended.err)
+    assert len(blocks) >= 3, "several times meanwhile, and at the end"
+    assert float(blocks[-1][0]) > 0
+    assert int(blocks[-1][1]) > 5
+    assert "  failed: 1 input\n" in ended.err
+
+
 def test_lines_come_once_an_interval(docs, docparse):
     docs(a="text a", b="text b", c="bad")
     start = time.monotonic()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from docparse_runner._rows import read_rows, write_rows
     from docparse_runner._runner_options import StageOptions
     from docparse_runner._workspace import Workspace
-    from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
+    from docparse_runner.errors import Category, DocparseError, PluginError, SkipItem, StageError, UsageError
     from docparse_runner.hookspecs import hookimpl
 
 __version__ = "0.1.0"
@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 _HOME = {
     "API_VERSION": "_model",
     "Category": "errors",
+    "DocparseError": "errors",
     "FailureSample": "_outcome",
     "ItemFingerprint": "_model",
     "ItemOutcome": "_model",
@@ -61,6 +62,7 @@ _HOME = {
 __all__ = [
     "API_VERSION",
     "Category",
+    "DocparseError",
     "FailureSample",
     "ItemFingerprint",
     "ItemOutcome",

@@ -39,12 +39,19 @@ class Progress:
     Attributes:
         planned: items drawn from the plan so far.
         total: items that there will be, or None while that is not known.
-        succeeded: see ``StageOutcome``, as the next four.
+        succeeded: see ``StageOutcome``, as the others that it has too.
         partial: items with a result of which something was given up.
         skipped: items that needed nothing.
         failed: items that finally failed.
         cancelled: items that were stopped or never started.
         elapsed_s: seconds since the start.
+        exec_p50_ms: median time in the worker so far, milliseconds.
+        exec_p95_ms: the 95th percentile of the same.
+        exec_p99_ms: the 99th percentile of the same.
+        children_cpu_s: CPU seconds of the worker processes so far.
+        peak_rss: largest resident set of any worker so far, in bytes.
+        error_counts: category → number of items that finally failed with it.
+        slowest: (item id, seconds) of the slowest items so far, slowest first.
         running: what each busy worker is on.
     """
 
@@ -56,6 +63,13 @@ class Progress:
     failed: int
     cancelled: int
     elapsed_s: float
+    exec_p50_ms: float = 0.0
+    exec_p95_ms: float = 0.0
+    exec_p99_ms: float = 0.0
+    children_cpu_s: float = 0.0
+    peak_rss: int = 0
+    error_counts: Mapping[str, int] = attrs.field(factory=dict)
+    slowest: tuple[tuple[str, float], ...] = ()
     running: tuple[Running, ...] = ()
 
     @property
@@ -78,6 +92,7 @@ class StageContext:
         runner: the runner's own options.
         workspace: the data root.
         run_id: the run; the same for all stages of ``docparse run all``.
+        verbosity: how much the user wants to be told: the number of ``-v``.
         logger: ``docparse.<stage>``; what a worker logs is kept with its item.
         resolved: what ``docparse_resolve`` returned.
         plan: the plan, in the parent once it is made.
@@ -93,6 +108,7 @@ class StageContext:
     runner: StageOptions = attrs.field(factory=StageOptions)
     workspace: "Workspace"
     run_id: str = ""
+    verbosity: int = 0
     logger: logging.Logger = attrs.field(factory=lambda: logging.getLogger("docparse"))
     resolved: Mapping[str, Any] = attrs.field(factory=dict)
     plan: StagePlan | None = None

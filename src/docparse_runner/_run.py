@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from docparse_runner._arrivals import Arrivals
 from docparse_runner._context import Progress, Running, StageContext, StageHooks
 from docparse_runner._decision import Action, Decider
 from docparse_runner._feed import Feed
@@ -13,20 +14,17 @@ from docparse_runner._model import Output, StagePlan, WorkItem
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._reader import Reader
 from docparse_runner._record import Job, Recorder
-from docparse_runner._row import ErrorRecord, Row
+from docparse_runner._row import Row
 from docparse_runner._runner_options import StageOptions
-from docparse_runner._scheduler import Failure, Rules, Scheduler, Verdict
+from docparse_runner._scheduler import Rules, Scheduler
 from docparse_runner._selection import Selection
 from docparse_runner._tally import Tally
-from docparse_runner._tasks import inputs_at_planning, task_for
-from docparse_runner._wire import Result
-from docparse_runner.errors import Category, DocparseError, UsageError
-from docparse_runner.executors import Died, Event, Executor, Finished, Returned
+from docparse_runner._tasks import task_for
+from docparse_runner.errors import DocparseError
+from docparse_runner.executors import Executor
 
 _DRAW = 256
-_SETUP_FAILURES = 3
 _EXIT_SETUP = 2
-_EXIT_STOPPED = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -94,12 +92,19 @@ class Run:
             tell_gone=parts.removes,
         )
         self._jobs: dict[int, Job] = {}
+        self._arrivals = Arrivals(
+            stage=parts.plan.stage_name,
+            workspace=parts.context.workspace,
+            scheduler=self._scheduler,
+            recorder=self._recorder,
+            jobs=self._jobs,
+            stop=self._stop,
+            stop_with=self._stop_with,
+        )
         self._queued = 0
-        self._unchanged = 0
         self._started = time.monotonic()
         self._heartbeat_s = parts.hooks.heartbeat_s or options.diagnostics_interval_s
         self._heartbeat_at = self._started + self._heartbeat_s
-        self._setup_failures = 0
         self._signals = 0
         self._obeyed = 0
         self._signal_exit = 0
@@ -138,7 +143,9 @@ class Run:
 
     def _end(self) -> StageOutcome:
         self._feed.reader.close()
-        peak, cpu = self._executor.close() if self._executor else (0, 0.0)
+        if self._executor:
+            self._executor.close()
+        peak, cpu = self._executor.usage() if self._executor else (0, 0.0)
         self._tally.cancelled += len(self._jobs)
         outcome = self._tally.outcome(
             stage=self._parts.plan.stage_name,
@@ -173,7 +180,7 @@ class Run:
                 self._feed.reader.wait(self._timeout())
             else:
                 for event in self._executor.wait(self._timeout()):
-                    self._handle(event)
+                    self._arrivals.handle(event)
             self._recorder.flush_if_due()
             self._beat()
         if self._at_limit:
@@ -205,6 +212,7 @@ class Run:
 
     def _progress(self, now: float) -> Progress:
         busy = self._executor.busy() if self._executor else []
+        peak, cpu = self._executor.usage() if self._executor else (0, 0.0)
         tally = self._tally
         return Progress(
             planned=tally.planned,
@@ -215,6 +223,13 @@ class Run:
             failed=tally.failed,
             cancelled=tally.cancelled,
             elapsed_s=now - self._started,
+            exec_p50_ms=tally.execution.quantile(0.5) * 1000,
+            exec_p95_ms=tally.execution.quantile(0.95) * 1000,
+            exec_p99_ms=tally.execution.quantile(0.99) * 1000,
+            children_cpu_s=cpu,
+            peak_rss=peak,
+            error_counts=dict(tally.error_counts),
+            slowest=tally.slowest_first(),
             running=tuple(
                 Running(
                     worker=each.worker,
@@ -248,7 +263,7 @@ class Run:
     def _at_limit(self) -> bool:
         """Whether as many items run as the user wants; one that turns out to be unchanged does not count."""
         limit = self._parts.options.limit
-        return limit is not None and self._queued - self._unchanged >= limit
+        return limit is not None and self._queued - self._arrivals.unchanged >= limit
 
     @property
     def _wants_more(self) -> bool:
@@ -273,7 +288,7 @@ class Run:
         elif decision.error is not None:
             self._scheduler.refused()
             self._recorder.failure(job, decision.error, None, "")
-            self._mind_failures()
+            self._arrivals.mind_failures()
         else:
             cost = item.cost_hint or float(sum(found.st_size for found in decision.stats.values()))
             self._jobs[self._queued] = job
@@ -303,88 +318,6 @@ class Run:
             self._executor.submit(
                 task_for(job, dispatch, self._parts.outputs, self._parts.decider), alone=dispatch.alone
             )
-
-    # --- what happened
-
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, Returned):
-            self._scheduler.give_back(event.number, suspect=event.suspect, batch=event.batch)
-        elif isinstance(event, Died):
-            self._died(event)
-        elif event.result.status == "setup":
-            self._setup_failed(event.result)
-        else:
-            self._finished(event)
-
-    def _finished(self, event: Finished) -> None:
-        result = event.result
-        job = self._jobs[result.number]
-        self._recorder.attempt(job, result.status, event.worker)
-        if result.error is not None and result.error.category == Category.CONFIG:
-            self._setup_failed(result)
-            return
-        self._setup_failures = 0
-        if result.error is not None:
-            self._judge(job, result, result.error, event.worker)
-            return
-        self._scheduler.finished(result.number, None, time.monotonic())
-        del self._jobs[result.number]
-        record = self._recorder.removed if job.item.removed else self._recorder.result
-        if result.status == "unchanged":
-            record = self._recorder.verified
-            self._unchanged += 1
-        record(job, result, event.worker)
-
-    def _judge(self, job: Job, result: Result, error: ErrorRecord, worker: str, *, repeatable: bool = True) -> None:
-        """Let the scheduler say whether a failure is final, and record it if so."""
-        failure = Failure(
-            category=Category(error.category), retryable=error.retryable, type=error.type, repeatable=repeatable
-        )
-        if self._scheduler.finished(result.number, failure, time.monotonic()) is Verdict.FINAL:
-            del self._jobs[result.number]
-            self._recorder.failure(job, error, result, worker)
-        self._mind_failures()
-
-    def _mind_failures(self) -> None:
-        """Stop once too many items have failed."""
-        if self._scheduler.stopped_by_failures:
-            self._stop(self._scheduler.stop_reason, _EXIT_STOPPED)
-
-    def _died(self, event: Died) -> None:
-        job = self._jobs[event.number]
-        self._recorder.attempt(job, str(event.category), event.worker)
-        if event.torn:
-            job.torn = True
-            for path in job.item.outputs.values():
-                path.unlink(missing_ok=True)
-        if event.category is Category.CANCELLED:
-            self._scheduler.drop(event.number)
-            del self._jobs[event.number]
-            self._recorder.cancelled(job)
-            return
-        error = ErrorRecord(
-            category=str(event.category),
-            message=event.message,
-            type=str(event.category),
-            detail=event.detail,
-            limit=event.limit,
-        )
-        result = Result(
-            event.number,
-            "failure",
-            inputs=inputs_at_planning(job, self._parts.context.workspace),
-            started_at=time.time() - event.seconds,
-            duration_s=event.seconds,
-        )
-        self._judge(job, result, error, event.worker, repeatable=not event.alive)
-
-    def _setup_failed(self, result: Result) -> None:
-        """Count a worker that could not be opened; the item is not to blame."""
-        self._scheduler.give_back(result.number)
-        error = result.error or ErrorRecord(category=str(Category.RUNTIME), message="the worker could not be opened")
-        self._setup_failures += 1
-        if error.category == Category.CONFIG or self._setup_failures >= _SETUP_FAILURES:
-            self._stop_with(UsageError(f"{self._parts.plan.stage_name}: {error.message}"))
 
     # --- stopping
 

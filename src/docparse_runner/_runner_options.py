@@ -59,7 +59,7 @@ class StageOptions:
     )
     policy: str | None = option(
         None,
-        help="How workers run: processes (cpu, gpu) or threads (io).",
+        help="How workers run: processes (cpu, gpu), or threads (io), which no deadline can kill.",
         default_text="the stage's",
         choices=("cpu", "gpu", "io"),
         group="Execution",

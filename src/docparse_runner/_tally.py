@@ -95,6 +95,10 @@ class Tally:
             sample = FailureSample(item_id=item_id, category=Category(error.category), message=error.message)
             self.errors.append(sample)
 
+    def slowest_first(self) -> tuple[tuple[str, float], ...]:
+        """Return (item id, seconds) of the slowest items, slowest first."""
+        return tuple((item_id, seconds) for seconds, item_id in sorted(self.slowest, reverse=True))
+
     def outcome(  # noqa: PLR0913 - what the tally cannot know
         self, *, stage: str, run_id: str, wall_s: float, stop_reason: str, exit_code: int, peak_rss: int, cpu_s: float
     ) -> StageOutcome:
@@ -130,6 +134,6 @@ class Tally:
             exit_code=exit_code,
             errors=tuple(self.errors),
             error_counts=dict(self.error_counts),
-            slowest=tuple((item_id, seconds) for seconds, item_id in sorted(self.slowest, reverse=True)),
+            slowest=self.slowest_first(),
             notes=tuple(notes),
         )

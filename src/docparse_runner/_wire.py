@@ -66,6 +66,7 @@ class Result(msgspec.Struct, array_like=True, gc=False):
         started_at: seconds since 1970.
         duration_s: seconds, the commit included.
         peak_rss: largest resident set of the worker so far, bytes.
+        cpu_s: CPU seconds of the worker so far.
     """
 
     number: int
@@ -78,6 +79,7 @@ class Result(msgspec.Struct, array_like=True, gc=False):
     started_at: float = 0.0
     duration_s: float = 0.0
     peak_rss: int = 0
+    cpu_s: float = 0.0
 
 
 class WorkerSpec(msgspec.Struct, gc=False):

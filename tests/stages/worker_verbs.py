@@ -5,11 +5,15 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import attrs
 
@@ -146,6 +150,74 @@ def _tears(item, _rest):
     return ItemOutcome.success()
 
 
+def _commits_in(item, rest):
+    """Write both outputs; of the canonical one, the digesting takes so many seconds."""
+    seconds, _, rest = rest.partition(" ")
+    real = hashlib.file_digest
+
+    def slow(file, algorithm):
+        if str(file.name).endswith(".out"):
+            hashlib.file_digest = real
+            time.sleep(float(seconds))
+        return real(file, algorithm)
+
+    hashlib.file_digest = slow
+    item.outputs["extra"].write_text(f"more {rest}")
+    return _ok(item, rest)
+
+
+def _sends_nothing(item, rest):
+    """Succeed; the result gets stuck on its way to the runner."""
+    socket.socket.sendall = lambda _socket, _data: time.sleep(60)
+    return _ok(item, rest)
+
+
+def _starves(_item, rest):
+    """Die as if the kernel had killed the process for want of memory; this file says that it did."""
+    Path(rest).write_text("oom 1\noom_kill 1\n")
+    _is_killed(_item, rest)
+
+
+def _is_killed(_item, _rest):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _breeds(item, rest):
+    """Start a process that keeps so many MiB."""
+    program = f"import time; kept = b'x' * ({rest} * 2**20); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program]):
+        return _waits(item, rest)
+
+
+def _orphans(item, rest):
+    """Note the time and die, leaving a process that holds everything open."""
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+    _dies_now(item, rest)
+
+
+def _dies_now(item, _rest):
+    """Note the time and die."""
+    (item.inputs["source"].parent.parent / "died_at").write_text(str(time.monotonic()))
+    os._exit(7)
+
+
+def _burns(item, rest):
+    """Use so many seconds of CPU time, and keep 100 MiB."""
+    _KEPT.append(b"x" * (100 * 2**20))
+    end = time.process_time() + float(rest)
+    while time.process_time() < end:
+        pass
+    return _ok(item, rest)
+
+
+def _tells(item, rest):
+    """Tell what a file holds for this process."""
+    _ok(item, rest)
+    return ItemOutcome.success(text=Path(rest).read_text())
+
+
 def _waits(item, rest):
     """Wait until somebody makes the file ``go``."""
     end = time.monotonic() + 60
@@ -264,6 +336,32 @@ class BrokenOpener:
             return "no worker"
         msg = "the model is broken"
         raise RuntimeError(msg)
+
+
+@attrs.frozen
+class FickleOpener:
+    """Opens a worker or does not, as it is said of each time.
+
+    Attributes:
+        folder: where ``openings`` are noted.
+        times: a letter for each time: ``r`` raises, ``d`` dies, ``o`` opens; the last one is for all that follow.
+    """
+
+    folder: str
+    times: str
+
+    def open(self, _context):
+        """Return the worker, or fail."""
+        with open(f"{self.folder}/openings", "a") as file:
+            file.write("x")
+            count = file.tell()
+        how = self.times[min(count, len(self.times)) - 1]
+        if how == "d":
+            os._exit(7)
+        if how == "r":
+            msg = "the model is broken"
+            raise RuntimeError(msg)
+        return work
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ import types
 import attrs
 import msgspec
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import docparse_chunk
@@ -14,6 +15,9 @@ from docparse_chunk._models import find_tokenizer
 from docparse_chunk._tokens import HuggingFaceCounter
 from docparse_chunk._walk import read
 from docparse_runner import StageContext, WorkItem
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 
 @attrs.define

@@ -4,11 +4,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 import docparse_embed
 from docparse_embed import Options
 from docparse_embed.providers import sentence_transformers as provider
 from docparse_runner import StageContext, StageOptions, WorkItem
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 TINY_DIMENSION = 16
 

@@ -87,22 +87,23 @@ def location_options() -> list[click.Parameter]:
     ]
 
 
-def output_options() -> list[click.Parameter]:
-    """Return ``--json``, ``-v`` and ``-q``."""
+def output_options(more: str) -> list[click.Parameter]:
+    """Return ``--json`` and ``-v``, of which `more` says what it shows."""
     return [
         GroupedOption(
             ["--json", "as_json"], is_flag=True, help="Print JSON, and nothing else, on stdout.", group="Output"
         ),
-        GroupedOption(["-v", "--verbose"], count=True, help="Say more: slowest items, reasons.", group="Output"),
-        GroupedOption(
-            ["-q", "--quiet"], is_flag=True, help="No progress; errors and the summary only.", group="Output"
-        ),
+        GroupedOption(["-v", "--verbose"], count=True, help=f"Say more: {more}.", group="Output"),
     ]
 
 
 def run_options() -> list[click.Parameter]:
     """Return what every command that runs stages takes beside the options classes."""
     return [
+        *output_options("times, CPU, memory, failures and the slowest items, meanwhile and at the end"),
+        GroupedOption(
+            ["-q", "--quiet"], is_flag=True, help="No progress; errors and the summary only.", group="Output"
+        ),
         GroupedOption(
             ["--wait"], is_flag=True, help="Wait while another run of the stage is going.", group="Execution"
         ),

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._session import Prepared
+from docparse_runner.watchers.progress import details
 
 _SHOWN = 10
 _NOT_REPEATED = {"data_root", "as_json", "verbose", "quiet", "blocked"}
@@ -63,12 +64,9 @@ class Report:
         return f"{outcome.stage_name}: {counts} in {outcome.wall_ms / 1000:.1f} s"
 
     def _details(self, outcome: StageOutcome) -> None:
-        times = f"{outcome.exec_p50_ms:.0f} / {outcome.exec_p95_ms:.0f} / {outcome.exec_p99_ms:.0f} ms"
-        click.echo(f"  time per item p50 / p95 / p99: {times}; {outcome.items_per_s:.1f} items/s", err=True)
-        memory = outcome.peak_rss / 2**20
-        click.echo(f"  CPU of workers {outcome.children_cpu_s:.1f} s; largest worker {memory:.0f} MiB", err=True)
-        for item_id, seconds in outcome.slowest[:_SHOWN]:
-            click.echo(f"  slow: {seconds:.2f} s {item_id}", err=True)
+        click.echo(f"  {outcome.items_per_s:.1f} items/s", err=True)
+        for line in details(outcome, _SHOWN):
+            click.echo(f"  {line}", err=True)
 
 
 def resume_command(data_root: Path) -> str:

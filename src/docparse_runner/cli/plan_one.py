@@ -112,7 +112,7 @@ def command(name: str) -> click.Command:
         request = Request(stage=name, inputs=values["inputs"], flags=_params.given(specs, values) | {"dry_run": True})
         return show([prepare(request, settings, workspace)], values)
 
-    params = [*_common(), *_params.click_options(specs), *_params.output_options()]
+    params = [*_common(), *_params.click_options(specs), *_params.output_options("every item")]
     return _params.command(name, callback, params, f"Say what `docparse run {name}` would do, and why.")
 
 
@@ -122,10 +122,17 @@ def command_all() -> click.Command:
 
     def callback(**values: Any) -> int:
         settings, workspace = _params.located(values)
-        wanted = run_all.requests(settings, _params.given(specs, values) | {"dry_run": True}, values | {"blocked": ()})
+        wanted = run_all.requests(
+            settings, _params.given(specs, values) | {"dry_run": True}, values | {"blocked": (), "quiet": True}
+        )
         return show_all(wanted, settings, workspace, values)
 
-    params = [*_common(), *run_all.pipeline_options(), *_params.click_options(specs), *_params.output_options()]
+    params = [
+        *_common(),
+        *run_all.pipeline_options(),
+        *_params.click_options(specs),
+        *_params.output_options("every item"),
+    ]
     return _params.command("all", callback, params, "Say what `docparse run all` would do, and why.")
 
 

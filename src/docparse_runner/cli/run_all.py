@@ -1,5 +1,6 @@
 """``docparse run all``: the stages of the pipeline, one after the other, under one run id."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from docparse_runner._runner_options import StageOptions
 from docparse_runner._session import Prepared, Request, prepare
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, run_one
-from docparse_runner.errors import DocparseError, UsageError
+from docparse_runner.errors import DocparseError, PluginError, UsageError
 
 DEFAULT = ("doctags", "chunk", "embed", "index")
 """The pipeline without a configuration: those of these that are installed."""
@@ -64,11 +65,11 @@ def pipeline_options() -> list[click.Parameter]:
 
 
 def shared_specs() -> list[OptionSpec]:
-    """Return the shared options of the stages of the default pipeline that can be loaded."""
+    """Return the shared options of the installed stages that can be loaded; a broken one says so when it is to run."""
     found: dict[str, OptionSpec] = {}
-    installed = {stage.name for stage in listed(STAGES)}
-    for name in DEFAULT:
-        if name in installed:
+    names = [stage.name for stage in listed(STAGES)]
+    for name in sorted(names, key=lambda name: DEFAULT.index(name) if name in DEFAULT else len(DEFAULT)):
+        with contextlib.suppress(PluginError):
             for spec in specs_of(load_stage(name).stage.options):
                 if spec.shared:
                     found.setdefault(spec.name, attrs.evolve(spec, group="Shared by stages"))
@@ -88,7 +89,6 @@ def command() -> click.Command:
         *pipeline_options(),
         *_params.click_options(specs),
         *_params.run_options(),
-        *_params.output_options(),
     ]
     text = (
         "Run every stage of the pipeline, one after the other.\n\n"

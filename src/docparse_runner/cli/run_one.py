@@ -37,7 +37,6 @@ def _stage_command(plugin: StagePlugin) -> click.Command:
         *_params.location_options(),
         *_params.click_options(specs),
         *_params.run_options(),
-        *_params.output_options(),
     ]
     consumed = ", ".join(plugin.stage.consumes)
     text = f"{plugin.stage.summary}\n\nINPUT: files or folders of {consumed}; without it, what the data root holds."
@@ -84,6 +83,7 @@ def run_prepared(prepared: Prepared, values: Mapping[str, Any]) -> StageOutcome:
         DocparseError: the run stopped with exit code 2.
     """
     report = _report.Report(verbose=values["verbose"])
+    prepared.context.verbosity = values["verbose"]
     try:
         outcome = execute(prepared, report.tell, heartbeat_s=report.heartbeat_s)
     except DocparseError as error:

@@ -62,7 +62,7 @@ def _failures(name: str, rows: Iterable[Row]) -> None:
 status = _params.command(
     "status",
     _status,
-    [*_params.location_options(), *_params.output_options()],
-    "Show how the documents of a data root stand, stage by stage. -v lists what failed and why.\n\n"
+    [*_params.location_options(), *_params.output_options("what failed and why")],
+    "Show how the documents of a data root stand, stage by stage.\n\n"
     "quarantined counts the failures that are remembered; stale those that still have an older result.",
 )

@@ -162,8 +162,11 @@ class Executor(Protocol):
     def kill(self) -> None:
         """End running items at once; each comes back as ``Died`` of category ``cancelled``."""
 
-    def close(self) -> tuple[int, float]:
-        """End the workers; return (largest resident set of any in bytes, CPU seconds of all)."""
+    def usage(self) -> tuple[int, float]:
+        """Return (largest resident set of any worker in bytes, CPU seconds of all) so far, or at the end."""
+
+    def close(self) -> None:
+        """End the workers."""
 
 
 def depth(estimate_s: float, batch: int) -> int:

@@ -44,10 +44,10 @@ class Results:
         """Send what is held."""
         with self._lock:
             sent = []
-            peak, _cpu = peak_rss_and_cpu()
+            peak, cpu = peak_rss_and_cpu()
             while self._held:
                 sent.append(result := self._held.popleft())
-                result.peak_rss = peak
+                result.peak_rss, result.cpu_s = peak, cpu
             if sent:
                 self._channel.sendall(frame(self._encode(sent)))
                 self._sent = time.monotonic()

@@ -113,7 +113,7 @@ class Supervised:
         born: monotonic time of its start.
         answered: how many items it has answered.
         peak_rss: its largest resident set, bytes.
-        cpu_s: its CPU seconds, once it is reaped.
+        cpu_s: its CPU seconds so far.
     """
 
     alone = False
@@ -210,7 +210,7 @@ class Supervised:
             self.alone = bool(self.queue)
         if result.status != "returned":
             self.answered += 1
-            self.peak_rss = max(self.peak_rss, result.peak_rss)
+            self.peak_rss, self.cpu_s = result.peak_rss, result.cpu_s
             self.estimate_s = moved(self.estimate_s, result.duration_s)
         return True
 

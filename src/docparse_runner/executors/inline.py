@@ -93,10 +93,13 @@ class InlineExecutor:
         """As ``drain``: what runs in the caller cannot be killed."""
         self._gate.stop = True
 
-    def close(self) -> tuple[int, float]:
+    def usage(self) -> tuple[int, float]:
+        """Return the largest resident set of this process; there are no others."""
+        return peak_rss_and_cpu()[0], 0.0
+
+    def close(self) -> None:
         """Close the stage."""
         self._runner.close()
-        return peak_rss_and_cpu()[0], 0.0
 
 
 def _event(result: Result) -> Event:

@@ -5,7 +5,6 @@ can wedge nobody. (Design and measurements: docs/explanation.)
 """
 
 import contextlib
-import math
 import os
 import pickle
 import selectors
@@ -14,21 +13,15 @@ import time
 from collections import deque
 from pathlib import Path
 
-from docparse_runner._gate import Phase
 from docparse_runner._wire import Result, Task, WorkerSpec
-from docparse_runner.errors import Category
 from docparse_runner.executors import Busy, Event, Finished, Returned, Setup, depth, spec_for
 from docparse_runner.executors._deaths import Death, cancelled, charge, setup_failed
 from docparse_runner.executors._guard import Guard
-from docparse_runner.executors._memory import SAMPLE_S, OomCounter, tree_rss
+from docparse_runner.executors._memory import OomCounter
+from docparse_runner.executors._overseer import Overseer
 from docparse_runner.executors._slots import Slots
-from docparse_runner.executors._supervised import GRACE_S, Doom, Now, Supervised
+from docparse_runner.executors._supervised import Doom, Supervised
 
-RECALL_S = 0.25
-"""What waits behind an item that runs for longer than this is taken back and given to others."""
-
-COMMIT_LIMIT_S = 300.0
-SEND_LIMIT_S = 120.0
 CLOSE_LIMIT_S = 10.0
 MUTE_LIMIT_S = 1.0
 
@@ -59,7 +52,6 @@ class ProcessExecutor:
         self._setup = setup
         self._factory = pickle.dumps(setup.factory)
         self._events: list[Event] = []
-        self._limits = {Phase.SETUP: setup.setup_timeout_s, Phase.COMMIT: COMMIT_LIMIT_S, Phase.SEND: SEND_LIMIT_S}
         Path(setup.staging).mkdir(parents=True, exist_ok=True)
         self._slots = Slots(str(Path(setup.staging) / "slots"), setup.workers)
         self._selector = selectors.DefaultSelector()
@@ -72,13 +64,13 @@ class ProcessExecutor:
         self._peak = 0
         self._held: deque[Task] = deque()
         self._oom = OomCounter()
-        self._weigh_at = 0.0
         self._draining = False
         self._killing = False
         self._devices = _devices() if setup.gpu else []
         self._workers: list[Supervised] = []
         for slot in range(setup.workers):
             self._workers.append(self._spawn(slot))
+        self._overseer = Overseer(setup, self._slots, self._workers)
 
     def _spec(self, slot: int) -> WorkerSpec:
         device = self._devices[slot % len(self._devices)] if self._devices else "cpu"
@@ -145,13 +137,13 @@ class ProcessExecutor:
         """Return what happened."""
         self._send()
         if not self._events:
-            left = self._next_deadline()
+            left = self._overseer.next_look()
             timeout = left if timeout is None else timeout if left is None else min(timeout, left)
             for key, mask in self._selector.select(timeout):
                 self._ready(key, mask)
-            self._expire()
-            self._recall()
-            self._weigh()
+            self._overseer.expire()
+            self._events += self._overseer.recall()
+            self._overseer.weigh()
         events, self._events = self._events, []
         return events
 
@@ -189,7 +181,12 @@ class ProcessExecutor:
         for worker in self._workers:
             worker.kill()
 
-    def close(self) -> tuple[int, float]:
+    def usage(self) -> tuple[int, float]:
+        """Return (largest resident set of any worker in bytes, CPU seconds of all), as of the last results."""
+        live = [worker for worker in self._workers if not worker.is_reaped]
+        return max((self._peak, *(worker.peak_rss for worker in live))), self._cpu + sum(each.cpu_s for each in live)
+
+    def close(self) -> None:
         """End the workers: politely, then not."""
         for worker in self._workers:
             worker.hang_up()
@@ -205,7 +202,6 @@ class ProcessExecutor:
         self._waker.close()
         self._slots.close()
         self._guard.close()
-        return self._peak, self._cpu
 
     # --- what happens
 
@@ -241,85 +237,6 @@ class ProcessExecutor:
         if result.status == "returned":
             return Returned(number=result.number, batch=_half(worker.doom, result.number))
         return Finished(result=result, worker=worker.name)
-
-    def _next_deadline(self) -> float | None:
-        """Return the seconds after which to look at the workers again, None for when something happens.
-
-        Nobody tells when an item starts, so none may wait unseen for longer than its own limit.
-        """
-        now = time.monotonic()
-        ends = [end - now for worker in self._workers if (end := self._deadline(worker, worker.on())) is not None]
-        busy = [worker for worker in self._workers if worker.queue]
-        ends += [worker.shortest_limit_s for worker in busy]
-        ends += [RECALL_S for worker in busy if len(worker.queue) > 1]
-        if busy and (self._setup.memory_limit or self._setup.recycle_memory):
-            ends.append(SAMPLE_S)
-        return max(0.0, min(ends)) if ends and min(ends) < math.inf else None
-
-    def _deadline(self, worker: Supervised, on: Now) -> float | None:
-        """Return the monotonic time at which something has to be done about a worker that is on this."""
-        if worker.doom:
-            return worker.doom.kill_at
-        if worker.mute_until:
-            return worker.mute_until
-        if not worker.queue:
-            return None
-        if not on.tasks:
-            return None if worker.answered else worker.born + self._setup.setup_timeout_s
-        limit = self._limit(on)
-        return on.since + limit if limit else None
-
-    def _limit(self, on: Now) -> float:
-        """Return the limit of the phase in seconds, 0 for none; a batch has the sum of what its items have."""
-        if on.phase is not Phase.RUN:
-            return self._limits.get(on.phase, 0.0)
-        limits = [task.timeout_s for task in on.tasks]
-        return sum(limits) if all(limits) else 0.0
-
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for worker in self._workers:
-            on = worker.on()
-            end = self._deadline(worker, on)
-            if end is None or end > now or worker.on() != on:  # read twice: the child may be writing it
-                continue
-            if worker.is_ending or not on.tasks:
-                worker.kill()
-                continue
-            self._slots.expire(worker.slot, on.tasks[0].number)
-            if worker.on() == on:  # else it went on to its commit in this very moment, and the flag decides
-                numbers = tuple(task.number for task in on.tasks)
-                worker.terminate(
-                    Doom(kill_at=now + GRACE_S, numbers=numbers, category=Category.TIMEOUT, limit=self._limit(on))
-                )
-
-    def _recall(self) -> None:
-        """Take back what waits behind an item that turns out to be slow, so that others can do it."""
-        now = time.monotonic()
-        for worker in self._workers:
-            if len(worker.queue) < 2 or not worker.takes_more:  # noqa: PLR2004 - one runs, one waits
-                continue
-            tasks, since, phase = worker.on()
-            if phase is Phase.RUN and tasks and len(worker.queue) > len(tasks) and now - since > RECALL_S:
-                self._events += [Returned(number=each.number) for each in worker.recall()]
-
-    def _weigh(self) -> None:
-        """Kill workers over the memory limit, and replace those over the recycling limit between two items."""
-        limit, recycle = self._setup.memory_limit, self._setup.recycle_memory
-        now = time.monotonic()
-        if not (limit or recycle) or now < self._weigh_at:
-            return
-        self._weigh_at = now + SAMPLE_S
-        for worker in self._workers:
-            used = tree_rss(worker.pid) if worker.queue and not worker.is_ending else 0
-            tasks = worker.on().tasks
-            if limit and used > limit and tasks:
-                numbers = tuple(task.number for task in tasks)
-                worker.doom = Doom(kill_at=now, numbers=numbers, category=Category.OOM, limit=limit)
-                self._slots.expire(worker.slot, numbers[0])
-                worker.kill()
-            elif recycle and used > recycle and tasks and not worker.retiring:  # none it could not even begin
-                worker.retire()
 
     def _died(self, worker: Supervised) -> None:
         """Charge the death to the item that ran, give back the others, start another worker."""

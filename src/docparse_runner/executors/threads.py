@@ -289,14 +289,17 @@ class ThreadExecutor:
             if thread.abandoned:
                 self._threads[place] = self._new()
 
-    def close(self) -> tuple[int, float]:
+    def usage(self) -> tuple[int, float]:
+        """Return the largest resident set and the CPU seconds of this process since the threads were started."""
+        peak, cpu = peak_rss_and_cpu()
+        return peak, cpu - self._cpu
+
+    def close(self) -> None:
         """End the idle threads; abandoned ones end with the process."""
         for _ in self._threads:
             self._shared.end()
         for thread in self._threads:
             thread.join(5.0)
-        peak, cpu = peak_rss_and_cpu()
-        return peak, cpu - self._cpu
 
 
 def _abandoned(task: Task, worker: str, limit: float, seconds: float) -> Died:

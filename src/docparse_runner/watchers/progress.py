@@ -1,6 +1,7 @@
 """Progress on stderr: a bar on a terminal, one line per interval elsewhere."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -28,6 +29,19 @@ def _busy(running: Running) -> str:
     return f"{running.item_id.rpartition('/')[2]} {running.seconds:.0f}s{share}"
 
 
+def details(progress: Progress | StageOutcome, slowest: int = _SHOWN) -> list[str]:
+    """Return what ``-v`` shows beside the counts: times, CPU, memory, failures by category, the slowest items."""
+    times = f"{progress.exec_p50_ms:.0f} / {progress.exec_p95_ms:.0f} / {progress.exec_p99_ms:.0f} ms"
+    lines = [
+        f"time per item p50 / p95 / p99: {times}",
+        f"CPU of workers {progress.children_cpu_s:.1f} s; largest worker {progress.peak_rss / 2**20:.0f} MiB",
+    ]
+    if progress.error_counts:
+        found = sorted(progress.error_counts.items(), key=lambda each: -each[1])
+        lines.append("failed: " + ", ".join(f"{count} {category}" for category, count in found))
+    return lines + [f"slow: {seconds:.2f} s {item_id}" for item_id, seconds in progress.slowest[:slowest]]
+
+
 def _of_total(progress: Progress) -> str:
     return (
         f"{progress.done}/{progress.total}"
@@ -50,13 +64,14 @@ class ProgressWatcher:
 
     @hookimpl
     def docparse_heartbeat(self, progress: Progress, context: StageContext) -> None:
-        """Move the bar, or print a line when the interval has passed."""
+        """Move the bar, or print a line when the interval has passed; with ``-v`` some more."""
+        more = details(progress) if context.verbosity else []
         if self._bar is not None:
-            self._bar.show(progress)
+            self._bar.show(progress, more)
         else:
             failed = f", {progress.failed} failed" if progress.failed else ""
             line = f"{context.stage.name}: {_of_total(progress)}, {_rate(progress)}{failed}{_eta(progress)}"
-            click.echo(line, err=True)
+            click.echo("\n  ".join([line, *more]), err=True)
 
     @hookimpl
     def docparse_after_stage(self, outcome: StageOutcome, context: StageContext) -> None:
@@ -73,18 +88,19 @@ class _Bar:
         from rich.console import Console  # noqa: PLC0415 - rich is needed on a terminal only
         from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
+        from rich.table import Column  # noqa: PLC0415
 
         self._rich = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", table_column=Column(overflow="fold")),
             console=Console(stderr=True),
             transient=True,
         )
         self._task = self._rich.add_task(stage, total=total, text="")
         self._started = False
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Progress, more: Sequence[str] = ()) -> None:
         """Draw the state of the run."""
         from rich.markup import escape  # noqa: PLC0415 - rich is needed on a terminal only
 
@@ -93,7 +109,8 @@ class _Bar:
             self._started = True
         failed = f" [red]{progress.failed} failed[/red]" if progress.failed else ""
         on = "  ".join(_busy(each) for each in progress.running[:_SHOWN])
-        text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {escape(on)}"
+        first = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {escape(on)}"
+        text = "\n".join([first, *map(escape, more)])
         self._rich.update(self._task, completed=progress.done, total=progress.total, text=text)
 
     def close(self) -> None:
