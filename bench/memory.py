@@ -36,6 +36,7 @@ from docparse_runner import (
     run_stage,
 )
 from docparse_runner._planning import default_plan, listed_items
+from docparse_runner._selection import Selection
 
 MB = 1e6
 TARGETS_MB = {"default": 40, "custom": 120}
@@ -45,6 +46,7 @@ MARKS = (0.2, 0.6, 1.0)
 STABLE = 0.05
 """Growth from the first mark to the last that still counts as stable."""
 
+EVERYTHING = Selection.of(StageOptions())
 STAGE = Stage(name="memory", version=1, consumes=["source"], patterns=["*.txt"], produces={})
 
 
@@ -65,7 +67,7 @@ def make_files(folder: Path, items: int) -> None:
 
 def listed_plan(workspace: Workspace, folder: str) -> StagePlan:
     """Return what the command line makes of a folder."""
-    listing, total = listed_items(STAGE, workspace, workspace.input_roots([folder]), {})
+    listing, total = listed_items(STAGE, workspace, workspace.input_roots([folder]), {}, EVERYTHING)
     return default_plan(STAGE, listing, total, options=None, cfg_hash="")
 
 

@@ -519,6 +519,7 @@ class Runs(RuleBasedStateMachine):
             backoff_s=st.floats(0, 10),
             error_budget=st.sampled_from([None, "0", "3", "25%"]),
             fallbacks=st.sampled_from([(), ("native",), ("native", "text")]),
+            batch=st.sampled_from([1, 2, 8]),
             seed=st.integers(),
         )
     )
@@ -530,6 +531,8 @@ class Runs(RuleBasedStateMachine):
         self.running = {}
         self.tries = {}
         self.seen = {}
+        self.costs = {}
+        self.batches = {}
         self.ended = self.failed = 0
 
     def pick(self, data):
@@ -542,6 +545,8 @@ class Runs(RuleBasedStateMachine):
         self.waiting.add(number)
         self.tries[number] = 0
         self.seen[number] = (-1, False)
+        self.costs[number] = cost
+        self.batches[number] = self.rules.batch
 
     @rule(seconds=st.floats(0, 50))
     def pass_time(self, seconds):
@@ -560,6 +565,10 @@ class Runs(RuleBasedStateMachine):
 
     def hand_out(self, dispatch):
         number = dispatch.number
+        if number in self.costs:
+            self.comes_first(number)
+            del self.costs[number]
+        assert dispatch.batch == (1 if dispatch.alone or dispatch.fallback else self.batches[number])
         self.waiting.remove(number)
         assert number not in self.running
         assert dispatch.attempt == self.tries[number] + 1
@@ -568,6 +577,11 @@ class Runs(RuleBasedStateMachine):
         assert dispatch.alone >= self.seen[number][1]
         self.seen[number] = (fallback, dispatch.alone)
         self.running[number] = dispatch
+
+    def comes_first(self, number):
+        """Of the items that were never handed out, this is the one that the policy names."""
+        sign = {"fifo": 0, "sjf": 1, "lpt": -1}[self.rules.schedule]
+        assert number == min(self.costs, key=lambda each: (sign * self.costs[each], each))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), failure=st.none() | failures)
@@ -592,10 +606,11 @@ class Runs(RuleBasedStateMachine):
         assert self.tries[number] <= 2 + self.rules.retries + len(self.rules.fallbacks)
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), suspect=st.booleans())
-    def give_back(self, data, suspect):
+    @rule(data=st.data(), suspect=st.booleans(), batch=st.integers(0, 4))
+    def give_back(self, data, suspect, batch):
         number = self.pick(data)
-        self.scheduler.give_back(number, suspect=suspect)
+        self.scheduler.give_back(number, suspect=suspect, batch=batch)
+        self.batches[number] = batch or self.batches[number]
         del self.running[number]
         self.waiting.add(number)
         self.seen[number] = (self.seen[number][0], self.seen[number][1] or suspect)
@@ -637,4 +652,11 @@ class Runs(RuleBasedStateMachine):
 
 
 TestRuns = Runs.TestCase
-TestRuns.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestRuns.settings = settings(max_examples=80, stateful_step_count=40)
+
+
+@pytest.mark.long
+class TestManyRuns(Runs.TestCase):
+    """The same, ten times as often and for longer."""
+
+    settings = settings(max_examples=800, stateful_step_count=80)

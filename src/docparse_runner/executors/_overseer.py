@@ -68,6 +68,7 @@ class Overseer:
         return sum(limits) if all(limits) else 0.0
 
     def expire(self) -> None:
+        """Give up what is past its limit, and kill what was given up and lives on."""
         now = time.monotonic()
         for worker in self.workers:
             on = worker.on()
