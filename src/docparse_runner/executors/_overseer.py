@@ -30,7 +30,8 @@ class Overseer:
         self.workers = workers
         self._setup = setup
         self._slots = slots
-        self._limits = {Phase.SETUP: setup.setup_timeout_s, Phase.COMMIT: COMMIT_LIMIT_S, Phase.SEND: SEND_LIMIT_S}
+        setup_limit = setup.setup_timeout_s or math.inf
+        self._limits = {Phase.SETUP: setup_limit, Phase.COMMIT: COMMIT_LIMIT_S, Phase.SEND: SEND_LIMIT_S}
         self._weigh_at = 0.0
 
     def next_look(self) -> float | None:
@@ -41,7 +42,7 @@ class Overseer:
         now = time.monotonic()
         ends = [end - now for worker in self.workers if (end := self._deadline(worker, worker.on())) is not None]
         busy = [worker for worker in self.workers if worker.queue]
-        ends += [worker.shortest_limit_s for worker in busy]
+        ends += [min(worker.shortest_limit_s, *self._limits.values()) for worker in busy]
         ends += [RECALL_S for worker in busy if len(worker.queue) > 1]
         if busy and (self._setup.memory_limit or self._setup.recycle_memory):
             ends.append(SAMPLE_S)
