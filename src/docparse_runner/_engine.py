@@ -19,7 +19,7 @@ from docparse_runner._decision import Decider
 from docparse_runner._entry_points import EXECUTORS, load_entry
 from docparse_runner._factories import FunctionFactory, WorkerFactory
 from docparse_runner._lock import run_lock
-from docparse_runner._manifest import JsonlSink, ManifestSink, manifest_path, read_rows_of
+from docparse_runner._manifest import JsonlSink, ManifestSink, read_manifest
 from docparse_runner._model import ItemOutcome, Stage, StagePlan, WorkItem
 from docparse_runner._options import as_plain
 from docparse_runner._outcome import StageOutcome
@@ -196,7 +196,7 @@ def _parts(
     )
     if outputs:
         workspace.declare(plan.stage_name, {kind: output.suffix for kind, output in outputs.items()})
-    rows, bad = read_rows_of(manifest_path(workspace, plan.stage_name))
+    rows, bad = read_manifest(workspace, plan.stage_name)
     if bad:
         context.logger.warning("%s lines of the manifest of %s are unreadable and were left out", bad, plan.stage_name)
     decider = Decider(

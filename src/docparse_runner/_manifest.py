@@ -61,12 +61,12 @@ class ManifestSink(Protocol):
 class JsonlSink:
     """The manifest as JSON Lines under ``<data root>/manifests``."""
 
-    def __init__(self, workspace: Workspace, stage: str, run_id: str) -> None:
-        """Open the manifest of a stage for a run; the run lock must be held."""
+    def __init__(self, workspace: Workspace, stage: str, run_id: str, shard: str = "") -> None:
+        """Open the manifest of a stage, or of one shard of it, for a run; the run lock must be held."""
         self._workspace = workspace
         self._run_id = run_id
-        self._path = manifest_path(workspace, stage)
-        self._attempts_path = workspace.manifests / f"{stage}.attempts.jsonl"
+        self._path = manifest_path(workspace, stage, shard)
+        self._attempts_path = workspace.manifests / f"{part_name(stage, shard)}.attempts.jsonl"
         self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
         self._attempts: list[bytes] = []
@@ -142,9 +142,41 @@ class JsonlSink:
             self._attempts = []
 
 
-def manifest_path(workspace: Workspace, stage: str) -> Path:
-    """Return the path of a stage's manifest."""
-    return workspace.manifests / f"{stage}.manifest.jsonl"
+_ENDING = ".manifest.jsonl"
+
+
+def part_name(stage: str, shard: str = "") -> str:
+    """Return the first part of the names of files that belong to a stage, or to one shard of it (``chunk.2of4``)."""
+    return f"{stage}.{shard.replace('/', 'of')}" if shard else stage
+
+
+def manifest_path(workspace: Workspace, stage: str, shard: str = "") -> Path:
+    """Return the path of the manifest of a stage, or of one shard of it."""
+    return workspace.manifests / f"{part_name(stage, shard)}{_ENDING}"
+
+
+def manifest_paths(workspace: Workspace, stage: str) -> list[Path]:
+    """Return the files of a stage's manifest that exist: its own first, then those of its shards."""
+    found = [manifest_path(workspace, stage), *sorted(workspace.manifests.glob(f"{stage}.*of*{_ENDING}"))]
+    return [path for path in found if path.is_file()]
+
+
+def recorded_stages(workspace: Workspace) -> list[str]:
+    """Return the stages that have a manifest, sorted."""
+    return sorted(
+        {path.name.removesuffix(_ENDING).partition(".")[0] for path in workspace.manifests.glob(f"*{_ENDING}")}
+    )
+
+
+def read_manifest(workspace: Workspace, stage: str) -> tuple[dict[str, Row], int]:
+    """Return (item id → its last row, number of unreadable lines) of a stage, its shards included."""
+    rows: dict[str, Row] = {}
+    bad = 0
+    for path in manifest_paths(workspace, stage):
+        found, unreadable = read_rows_of(path)
+        rows.update(found)
+        bad += unreadable
+    return rows, bad
 
 
 def append_lines(path: Path, lines: Iterable[bytes]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from docparse_runner._manifest import manifest_path, read_rows_of
+from docparse_runner._manifest import read_manifest
 from docparse_runner._model import Stage, StagePlan, WorkItem
 from docparse_runner._row import GONE, Row
 from docparse_runner._selection import Selection
@@ -55,7 +55,7 @@ def upstreams_of(stage: Stage, workspace: Workspace) -> dict[str, Upstream]:
             msg = f"there are no {kind!r} artifacts in {workspace.root}; run the stage that produces them first"
             raise UsageError(msg)
         if maker and maker not in manifests:
-            manifests[maker] = read_rows_of(manifest_path(workspace, maker))[0]
+            manifests[maker] = read_manifest(workspace, maker)[0]
         found[kind] = Upstream(maker, suffixes, manifests.get(maker, {}))
     return found
 

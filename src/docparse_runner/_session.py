@@ -15,7 +15,7 @@ from docparse_runner._factories import StageFactory
 from docparse_runner._files import digest_state
 from docparse_runner._lifecycle import Lifecycle
 from docparse_runner._lock import run_lock
-from docparse_runner._manifest import manifest_path, read_rows_of
+from docparse_runner._manifest import read_manifest
 from docparse_runner._model import StagePlan, WorkItem
 from docparse_runner._options import config_hash
 from docparse_runner._outcome import StageOutcome
@@ -153,7 +153,7 @@ def execute(prepared: Prepared, tell: Callable[[str], None], *, heartbeat_s: flo
 def decisions(prepared: Prepared) -> Iterator[tuple[WorkItem, Decision]]:
     """Yield each item and what would become of it; reads what has to be digested, writes nothing."""
     context, plan = prepared.context, prepared.plan
-    rows, _bad = read_rows_of(manifest_path(context.workspace, plan.stage_name))
+    rows, _bad = read_manifest(context.workspace, plan.stage_name)
     decider = Decider(
         workspace=context.workspace,
         options=context.runner,

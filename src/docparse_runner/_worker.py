@@ -161,10 +161,21 @@ def _returned(unit: Sequence[Task]) -> list[Result]:
 
 def peak_rss_and_cpu() -> tuple[int, float]:
     """Return (largest resident set in bytes, CPU seconds) of this process so far."""
+    return _peak_rss(), time.process_time()
+
+
+def _peak_rss() -> int:
+    try:
+        # Not ru_maxrss: a process that was started by a large one inherits that one's.
+        with open("/proc/self/status", "rb") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(b"VmHWM:"))
+    except (OSError, StopIteration):
+        return _peak_rss_elsewhere()
+
+
+def _peak_rss_elsewhere() -> int:
     if sys.platform == "win32":
-        return 0, time.process_time()
+        return 0
     import resource  # noqa: PLC0415 - POSIX only
 
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from docparse_runner._manifest import read_rows_of
+from docparse_runner._manifest import read_manifest, recorded_stages
 from docparse_runner._row import GONE, Row
 from docparse_runner.cli import _params
 from docparse_runner.errors import QUARANTINED, UsageError
@@ -27,11 +27,11 @@ def _counted(rows: Iterable[Row]) -> dict[str, int]:
 
 def _status(**values: Any) -> int:
     _settings, workspace = _params.located(values)
-    manifests = sorted(workspace.manifests.glob("*.manifest.jsonl")) if workspace.manifests.is_dir() else []
-    if not manifests:
+    names = recorded_stages(workspace)
+    if not names:
         msg = f"nothing was run in {workspace.root} yet; name another with --data-root, or: docparse run all FOLDER"
         raise UsageError(msg)
-    table = {path.name.removesuffix(".manifest.jsonl"): read_rows_of(path) for path in manifests}
+    table = {name: read_manifest(workspace, name) for name in names}
     stages = {name: _counted(rows.values()) | {"unreadable_lines": bad} for name, (rows, bad) in table.items()}
     if values["as_json"]:
         inputs = {root.name: str(root.path) for root in workspace.inputs()}
