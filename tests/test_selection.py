@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docparse_runner import StageOptions, UsageError
+from docparse_runner import StageOptions, UsageError, Workspace
+from docparse_runner._manifest import manifest_paths, read_manifest
 from docparse_runner._selection import Selection, shard_of
 
 IDS = ("docs/a.pdf", "docs/b.html", "docs/2024/c.pdf", "docs/2024/d.txt", "notes/a.pdf")
 FLAGS = ("--workers", 0)
+
+
+@pytest.fixture
+def workspace_here(stages):
+    return Workspace(stages / "docparse-data")
 
 
 def wanted(**options):
@@ -77,7 +83,8 @@ def test_a_selection_that_leaves_nothing_is_an_error_that_shows_what_ids_look_li
     )
 
 
-def test_shards_do_everything_together_and_nothing_twice(docs, docparse, last_rows, history):
+def test_shards_do_everything_together_and_nothing_twice(docs, docparse, workspace_here):
+    workspace = workspace_here
     docs(**{f"d{number}": "text" for number in range(12)})
 
     counts = []
@@ -85,11 +92,12 @@ def test_shards_do_everything_together_and_nothing_twice(docs, docparse, last_ro
         ended = docparse("run", "upper", "docs", "--shard", f"{place}/3", *FLAGS, "--json")
         counts.append(json.loads(ended.out)["succeeded"])
 
-    assert sum(counts) == len(last_rows("upper")) == len(history("upper")) == 12
     assert all(counts)
+    assert sum(counts) == len(read_manifest(workspace, "upper")[0]) == 12
+    assert [len(path.read_text().splitlines()) for path in manifest_paths(workspace, "upper")] == counts
 
 
-def test_a_shard_tells_only_of_its_own_documents_that_they_are_gone(docs, docparse, last_rows):
+def test_a_shard_tells_only_of_its_own_documents_that_they_are_gone(docs, docparse, workspace_here):
     folder = docs(**{f"d{number}": "text" for number in range(8)})
     docparse("run", "upper", "docs", *FLAGS)
     for path in sorted(folder.iterdir())[1:]:
@@ -97,7 +105,8 @@ def test_a_shard_tells_only_of_its_own_documents_that_they_are_gone(docs, docpar
 
     docparse("run", "upper", "docs", "--shard", "1/2", *FLAGS)
 
-    gone = {item_id for item_id, row in last_rows("upper").items() if row["status"] == "gone"}
+    rows, _bad = read_manifest(workspace_here, "upper")
+    gone = {item_id for item_id, row in rows.items() if row.status == "gone"}
     assert gone
     assert {shard_of(item_id, 2) for item_id in gone} == {1}
 

@@ -19,7 +19,7 @@ from docparse_runner._decision import Decider
 from docparse_runner._entry_points import EXECUTORS, load_entry
 from docparse_runner._factories import FunctionFactory, WorkerFactory
 from docparse_runner._lock import run_lock
-from docparse_runner._manifest import JsonlSink, ManifestSink, read_manifest
+from docparse_runner._manifest import JsonlSink, ManifestSink, part_name, read_manifest
 from docparse_runner._model import ItemOutcome, Stage, StagePlan, WorkItem
 from docparse_runner._options import as_plain
 from docparse_runner._outcome import StageOutcome
@@ -65,23 +65,18 @@ def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bri
     """
     options = options or StageOptions()
     workspace = workspace or Workspace(Path("docparse-data"))
+    shard = options.shard or ""
     factory = worker if hasattr(worker, "open") else FunctionFactory(worker)
     context = context or StageContext(stage=_unnamed(plan), workspace=workspace, run_id=new_run_id())
     context.runner, context.plan = options, plan
-    if options.dry_run:
-        msg = "run_stage runs; leave out dry_run, and see docparse plan for what would run and why"
-        raise UsageError(msg)
     executor = executor_name(options, context.stage)
     make = _maker(executor)
-    if executor in ("inline", "threads"):
-        _check_processes_only(options, executor)
-    else:
-        _check_picklable(worker, factory)
+    _check(options, executor, worker, factory)
     workspace.create()
-    with run_lock(workspace, plan.stage_name):
-        staging = _fresh_staging(workspace, plan.stage_name, context.run_id)
+    with run_lock(workspace, plan.stage_name, shard):
+        staging = _fresh_staging(workspace, part_name(plan.stage_name, shard), context.run_id)
         try:
-            sink = sink or JsonlSink(workspace, plan.stage_name, context.run_id)
+            sink = sink or JsonlSink(workspace, plan.stage_name, context.run_id, shard)
             run = Run(_parts(context, factory, hooks or StageHooks(), sink, make, staging))
             sink.log_config(plan.stage_name, _snapshot(context))
             return _watched(run, context)
@@ -128,6 +123,21 @@ def worker_count(options: StageOptions, stage: Stage) -> int:
     return max(1, min(asked, stage.max_workers or asked))
 
 
+def _check(options: StageOptions, executor: str, worker: object, factory: object) -> None:
+    """Refuse what this run cannot honour.
+
+    Raises:
+        UsageError: a dry run, a worker that no process can import, options that need processes.
+    """
+    if options.dry_run:
+        msg = "run_stage runs; leave out dry_run, and see docparse plan for what would run and why"
+        raise UsageError(msg)
+    if executor in ("inline", "threads"):
+        _check_processes_only(options, executor)
+    else:
+        _check_picklable(worker, factory)
+
+
 def _check_picklable(worker: object, factory: object) -> None:
     """Refuse what no child process could import.
 
@@ -159,9 +169,9 @@ def _check_processes_only(options: StageOptions, executor: str) -> None:
             raise UsageError(msg)
 
 
-def _fresh_staging(workspace: Workspace, stage: str, run_id: str) -> Path:
-    """Return this run's staging folder; what dead runs of the stage left is removed."""
-    folder = workspace.staging / stage
+def _fresh_staging(workspace: Workspace, name: str, run_id: str) -> Path:
+    """Return this run's staging folder; what dead runs of the stage, or of the shard, left is removed."""
+    folder = workspace.staging / name
     shutil.rmtree(folder, ignore_errors=True)
     staging = folder / run_id
     staging.mkdir(parents=True, exist_ok=True)

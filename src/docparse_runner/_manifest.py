@@ -168,6 +168,30 @@ def recorded_stages(workspace: Workspace) -> list[str]:
     )
 
 
+def merge_shards(workspace: Workspace, stage: str, name: str) -> None:
+    """Bring the manifest of a stage into the division of the run that starts.
+
+    The rows of shards of another division are appended to the stage's own file, and then their files removed; killed in
+    between, the rows are there twice, which changes nothing. Nobody else may run.
+
+    Args:
+        workspace: the data root.
+        stage: the stage.
+        name: of the run that starts: the stage's, or that of a shard (``chunk.2of4``).
+
+    Raises:
+        ManifestError: the file cannot be written.
+    """
+    count = name.partition("of")[2] if "." in name else ""
+    own = manifest_path(workspace, stage)
+    for path in manifest_paths(workspace, stage):
+        if path == own or (count and path.name.partition("of")[2].partition(".")[0] == count):
+            continue
+        append_lines(own, path.read_bytes().rstrip(b"\n").split(b"\n"))
+        path.unlink()
+        sync_folder(path.parent)
+
+
 def read_manifest(workspace: Workspace, stage: str) -> tuple[dict[str, Row], int]:
     """Return (item id → its last row, number of unreadable lines) of a stage, its shards included."""
     rows: dict[str, Row] = {}

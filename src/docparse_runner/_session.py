@@ -136,7 +136,7 @@ def execute(prepared: Prepared, tell: Callable[[str], None], *, heartbeat_s: flo
         name=plugin.name, options=context.options, runner=context.runner, resolved=dict(context.resolved)
     )
     context.workspace.create()
-    with run_lock(context.workspace, plugin.name, wait=request.wait):
+    with run_lock(context.workspace, plugin.name, context.runner.shard or "", wait=request.wait):
         context.workspace.remember(prepared.roots)
         outcome = run_stage(
             prepared.plan,

@@ -149,7 +149,8 @@ def _run_all(flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     workspace.create()
     with ExitStack() as locks:
         for request in wanted:
-            locks.enter_context(run_lock(workspace, request.stage, wait=request.wait))
+            runner = settings.resolve(load_stage(request.stage), request.flags).runner
+            locks.enter_context(run_lock(workspace, request.stage, runner.shard or "", wait=request.wait))
         outcomes: list[StageOutcome] = []
         try:
             outcomes.extend(_run_each(first, wanted, settings, workspace, values))
