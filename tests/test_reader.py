@@ -83,6 +83,19 @@ def test_what_the_plan_raises_comes_after_what_it_gave():
     assert reader.is_done
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_plan_that_would_end_the_program_ends_it_and_hangs_nobody(error):
+    def items():
+        yield 1
+        raise error
+
+    reader = Reader(items(), lambda: None)
+    reader.start()
+
+    with pytest.raises(type(error)):
+        all_of(reader)
+
+
 def test_a_reader_that_is_closed_reads_no_more_and_its_thread_ends():
     read = []
     reader = Reader((read.append(number) or number for number in range(50)), lambda: None)

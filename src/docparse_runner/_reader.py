@@ -26,7 +26,7 @@ class Reader:
         self._goal = self._read = 0
         self._more = threading.Event()
         self._ended = self._closed = self._hungry = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.is_done = False
 
@@ -45,7 +45,7 @@ class Reader:
                 self._items.append(item)
                 self._read += 1
                 self._feed_the_hungry()
-        except Exception as error:  # noqa: BLE001 - the planner's own code; the engine raises it
+        except BaseException as error:  # noqa: BLE001 - the planner's own code; whatever it is, the engine raises it
             self._error = error
         self._ended = True
         self._feed_the_hungry()
@@ -74,7 +74,7 @@ class Reader:
         """Return the next item, None when there is none now.
 
         Raises:
-            Exception: what the plan raised, once everything before was taken.
+            BaseException: what the plan raised, once everything before was taken.
         """
         ended = self._ended  # in this order: what came before the end is there
         if self._items:

@@ -31,6 +31,8 @@ def _busy(running: Running) -> str:
 
 def details(progress: Progress | StageOutcome, slowest: int = _SHOWN) -> list[str]:
     """Return what ``-v`` shows beside the counts: times, CPU, memory, failures by category, the slowest items."""
+    if not progress.exec_p99_ms:
+        return []  # nothing has run yet
     times = f"{progress.exec_p50_ms:.0f} / {progress.exec_p95_ms:.0f} / {progress.exec_p99_ms:.0f} ms"
     lines = [
         f"time per item p50 / p95 / p99: {times}",
