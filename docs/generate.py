@@ -7,12 +7,15 @@ options classes and ``--help``, so that it is changed there.
 import contextlib
 import inspect
 import io
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 import docparse_runner
 from docparse_runner import Category, StageOptions, Status, _row, hookspecs
@@ -23,9 +26,28 @@ from docparse_runner.cli import docparse, main
 from docparse_runner.errors import QUARANTINED, RETRYABLE
 
 PAGES = Path(__file__).resolve().parent / "reference"
+SCHEMA = PAGES / "manifest.schema.json"
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 STAGE_NAMES = ("doctags", "chunk", "embed", "index")
-HELP = ((), ("run",), ("run", "all"), ("plan",), ("status",), ("stages",), ("search",))
+HELP = (
+    (),
+    ("run",),
+    ("run", "all"),
+    ("plan",),
+    ("status",),
+    ("runs",),
+    ("runs", "list"),
+    ("runs", "show"),
+    ("runs", "diff"),
+    ("prune",),
+    ("manifest",),
+    ("manifest", "show"),
+    ("manifest", "tail"),
+    ("manifest", "compact"),
+    ("manifest", "verify"),
+    ("stages",),
+    ("search",),
+)
 """The commands whose ``--help`` is shown."""
 
 MEANINGS = {
@@ -231,15 +253,28 @@ def generated(text: str) -> str:
     return PART.sub(lambda part: f"{part[1]}\n{MAKERS[part[2]]()}\n\n{part[3]}", text)
 
 
+def schema() -> str:
+    """Return the JSON Schema of a row of a manifest, with what the docstrings say of each field."""
+    found = msgspec.json.schema(_row.Row)
+    for name, definition in found["$defs"].items():
+        docstring = getattr(_row, name).__doc__
+        definition["description"] = docstring.partition("\n")[0]
+        for field, text in section(docstring, "Attributes"):
+            definition["properties"][field]["description"] = text.replace("``", "`")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A row of a docparse manifest"}
+    return json.dumps(head | found, indent=2, ensure_ascii=False) + "\n"
+
+
 def run() -> None:
-    """Write the pages, or check them."""
+    """Write the pages and the schema, or check them."""
+    made = {page: generated(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
+    made[SCHEMA] = schema()
     stale = []
-    for page in sorted(PAGES.glob("*.md")):
-        text = page.read_text(encoding="utf-8")
-        if generated(text) != text:
+    for page, text in made.items():
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
             stale.append(page.name)
             if "--check" not in sys.argv:
-                page.write_text(generated(text), encoding="utf-8")
+                page.write_text(text, encoding="utf-8")
     if stale and "--check" in sys.argv:
         sys.exit(f"out of date: {', '.join(stale)}; run python docs/generate.py")
 

@@ -30,7 +30,10 @@ def tree(folder):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "run", "run upper", "run count", "run all", "plan", "plan upper", "plan all", "status", "stages"],
+    [
+        *["", "run", "run upper", "run count", "run all", "plan", "plan upper", "plan all", "status", "stages"],
+        *["runs", "runs list", "runs show", "runs diff", "prune"],
+    ],
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help(docparse, command, flag):
@@ -45,10 +48,13 @@ def test_the_help_of_docparse_lists_commands_and_examples_on_lines_of_their_own(
     shown = docparse("--help").out
 
     assert "\n      docparse run all ~/papers\n      docparse search " in shown
-    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()][:4] == [
+    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()][:7] == [
         "run",
         "plan",
         "status",
+        "runs",
+        "prune",
+        "manifest",
         "stages",
     ]
 
@@ -71,7 +77,7 @@ def test_the_help_of_a_stage_groups_its_options_and_shows_units_and_defaults(doc
     assert "--key" not in shown, "a secret is no flag"
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("docparse ru", "run"), ("docparse run upp", "upper")])
+@pytest.mark.parametrize(("typed", "offered"), [("docparse pla", "plan"), ("docparse run upp", "upper")])
 def test_commands_and_stages_can_be_completed(docparse, monkeypatch, typed, offered):
     monkeypatch.setenv("_DOCPARSE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", typed)
@@ -117,7 +123,10 @@ def test_the_module_is_the_command(spawn):
 # --- bad input: one sentence, exit code 2, nothing touched
 
 BAD = {
-    "no such command": ("bogus", "docparse: no command 'bogus'; there are: run, plan, status, stages"),
+    "no such command": (
+        "bogus",
+        "docparse: no command 'bogus'; there are: run, plan, status, runs, prune, manifest, stages",
+    ),
     "misspelt command": ("stauts", "Did you mean 'status'?"),
     "no such stage": ("run nope docs", "docparse: no stage 'nope'; installed: "),
     "misspelt stage": ("run uper docs", "Did you mean 'upper'?"),
@@ -139,6 +148,11 @@ BAD = {
     "all under a file": ("run all docs --with upper --from-stage upper --data-root file/x", "cannot be written"),
     "no such configuration": ("run upper docs --config gone.toml", "'gone.toml' does not exist"),
     "nothing was run": ("status", "docparse: nothing was run in "),
+    "nothing to prune": ("prune", "docparse: nothing was run in "),
+    "nothing to prune now": ("prune --yes", "docparse: nothing was run in "),
+    "no runs": ("runs list", "docparse: no runs are recorded in "),
+    "no last run": ("runs show", "docparse: no runs are recorded in "),
+    "no runs to compare": ("runs diff a b", "docparse: no runs are recorded in "),
     "not in the pipeline": ("run all docs --from-stage poison", "docparse: 'poison' is not in the pipeline: "),
     "bad assignment": (
         "run all docs --with upper --set suffix=1",
@@ -385,15 +399,20 @@ def test_status_counts_documents_stage_by_stage(docs, docparse, stages):
         "failed": 2,
         "quarantined": 2,
         "stale": 1,
+        "outdated": 0,
         "gone": 1,
+        "orphaned": 1,
         "unreadable_lines": 0,
     }
+    assert report["schema_version"] == 1
+    assert report["stages"]["count"]["outdated"] == 1
     head, columns, *lines = plain.out.splitlines()
     assert head == f"data root {stages / 'docparse-data'}"
-    assert columns.split() == ["stage", "done", "partial", "skipped", "failed", "quarantined", "stale", "gone"]
+    words = "stage done partial skipped failed quarantined stale outdated gone orphaned"
+    assert columns.split() == words.split()
     assert [line.split() for line in lines] == [
-        ["count", "4", *"------"],
-        ["upper", "1", "1", "1", "2", "2", "1", "1"],
+        ["count", "4", *"-----", "1", "-", "-"],
+        ["upper", "1", "1", "1", "2", "2", "1", "-", "1", "1"],
     ]
     assert "upper: docs/b.txt: input: the document is bad" in verbose.out
     assert tree(stages) == before

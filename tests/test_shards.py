@@ -93,6 +93,19 @@ def test_another_division_first_brings_the_rows_of_the_shards_together(docs, doc
     assert read_manifest(root, "upper") == before
 
 
+@pytest.mark.parametrize(("cut", "kept"), [(1, 2), (40, 1)], ids=["its end of line", "its text"])
+def test_a_shard_that_was_torn_is_brought_in_without_what_is_nobodys_row(docs, docparse, root, cut, kept):
+    docs(**{f"d{number}": "text" for number in range(8)})
+    docparse("run", "upper", "docs", "--shard", "1/2", "--workers", 0, "--limit", 2)
+    path = root.manifests / "upper.1of2.manifest.jsonl"
+    path.write_bytes(path.read_bytes()[:-cut])
+
+    docparse("run", "upper", "--workers", 0, "--limit", 0)
+
+    rows, bad = read_manifest(root, "upper")
+    assert (names(root), len(rows), bad) == (["upper.manifest.jsonl"], kept, 0)
+
+
 def test_rows_of_a_shard_count_for_the_next_stage_and_for_status(docs, docparse):
     docs(**{f"d{number}": "text" for number in range(6)})
     for place in (1, 2):

@@ -187,7 +187,11 @@ def merge_shards(workspace: Workspace, stage: str, name: str) -> None:
     for path in manifest_paths(workspace, stage):
         if path == own or (count and path.name.partition("of")[2].partition(".")[0] == count):
             continue
-        append_lines(own, path.read_bytes().rstrip(b"\n").split(b"\n"))
+        *lines, torn = path.read_bytes().split(b"\n")
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            msgspec.json.decode(torn, type=Row)
+            lines.append(torn)  # all but its end of line was written; what is torn is nobody's row
+        append_lines(own, lines)
         path.unlink()
         sync_folder(path.parent)
 
