@@ -59,7 +59,9 @@ def docparse_resolve(context: "StageContext") -> Mapping[str, Any]:  # type: ign
 def docparse_plan(context: "StageContext") -> "Iterable[WorkItem]":  # type: ignore[empty-body]  # a hookspec has no body
     """Called once a run, in the parent; optional.
 
-    Returns an iterable of ``WorkItem``, read lazily. Without it the runner lists what ``Stage.consumes`` names.
+    Returns an iterable of ``WorkItem``, read lazily and, unless it is a list, in a thread of its own: what is bound to
+    a thread, such as an SQLite connection, is opened inside the generator. Without this hook the runner lists what
+    ``Stage.consumes`` names.
     An exception, also while iterating, lets running items finish and then stops the run (exit 2).
     """
 
