@@ -14,6 +14,11 @@ class Phase(IntEnum):
     SEND = 4
 
 
+def share_done(done: float, total: float) -> float:
+    """Return how much of an item is done, from 0 to 1; 0 as long as its `total` is not known."""
+    return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
+
+
 class Gate(Protocol):
     """The worker's side."""
 

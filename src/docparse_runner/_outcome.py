@@ -23,6 +23,26 @@ class FailureSample:
     message: str
 
 
+def counted(counts: Any) -> dict[str, int]:
+    """Return word → number of items as people read it; words that count none are left out.
+
+    Args:
+        counts: an outcome, or anything else that has its counts under the same names.
+    """
+    words = {
+        "done": counts.succeeded,
+        "partial": counts.partial,
+        "up to date": counts.up_to_date,
+        "skipped": counts.skipped - counts.up_to_date - counts.quarantined - counts.waiting,
+        "waiting": counts.waiting,
+        "quarantined": counts.quarantined,
+        "failed": counts.failed,
+        "cancelled": counts.cancelled,
+        "gone": counts.gone,
+    }
+    return {word: number for word, number in words.items() if number > 0}
+
+
 @attrs.frozen(kw_only=True)
 class StageOutcome:
     """How a run of one stage ended.

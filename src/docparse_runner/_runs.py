@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from docparse_runner._entry_points import nearest
+from docparse_runner._outcome import counted
 from docparse_runner._workspace import Workspace
 from docparse_runner.errors import UsageError
 
@@ -80,18 +81,7 @@ class StageSummary(msgspec.Struct, frozen=True):
     @property
     def counts(self) -> dict[str, int]:
         """Return word → number of items, those words left out that count none."""
-        words = {
-            "done": self.succeeded,
-            "partial": self.partial,
-            "up to date": self.up_to_date,
-            "skipped": self.skipped - self.up_to_date - self.quarantined - self.waiting,
-            "waiting": self.waiting,
-            "quarantined": self.quarantined,
-            "failed": self.failed,
-            "cancelled": self.cancelled,
-            "gone": self.gone,
-        }
-        return {word: number for word, number in words.items() if number > 0}
+        return counted(self)
 
 
 class ItemLine(msgspec.Struct, frozen=True):

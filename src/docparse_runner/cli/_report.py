@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from docparse_runner._outcome import StageOutcome
+from docparse_runner._outcome import StageOutcome, counted
 from docparse_runner._session import Prepared
 from docparse_runner.watchers.progress import details
 
@@ -17,8 +17,7 @@ _NOT_REPEATED = {"data_root", "as_json", "verbose", "quiet", "blocked"}
 """The data root is named in full; the others change only what is shown."""
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number else ""
+_REMARKS = {"quarantined": " (they failed before; --retry-quarantined tries again)"}
 
 
 class Report:
@@ -48,19 +47,8 @@ class Report:
             click.echo(f"  to go on: {resume_command(prepared.context.workspace.root)}", err=True)
 
     def _line(self, outcome: StageOutcome) -> str:
-        skipped = outcome.skipped - outcome.up_to_date - outcome.quarantined - outcome.waiting
-        parts = [
-            _count(outcome.succeeded, "done"),
-            _count(outcome.partial, "partial"),
-            _count(outcome.up_to_date, "up to date"),
-            _count(skipped, "skipped"),
-            _count(outcome.waiting, "waiting"),
-            _count(outcome.quarantined, "quarantined (they failed before; --retry-quarantined tries again)"),
-            _count(outcome.failed, "failed"),
-            _count(outcome.cancelled, "cancelled"),
-            _count(outcome.gone, "gone"),
-        ]
-        counts = ", ".join(part for part in parts if part) or "nothing to do"
+        parts = [f"{number} {word}{_REMARKS.get(word, '')}" for word, number in counted(outcome).items()]
+        counts = ", ".join(parts) or "nothing to do"
         return f"{outcome.stage_name}: {counts} in {outcome.wall_ms / 1000:.1f} s"
 
     def _details(self, outcome: StageOutcome) -> None:

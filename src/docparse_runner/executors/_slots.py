@@ -9,7 +9,7 @@ import os
 import struct
 from pathlib import Path
 
-from docparse_runner._gate import Phase
+from docparse_runner._gate import Phase, share_done
 
 SIZE = 64
 _NOW = struct.Struct("<QdBI")  # first item + 1, monotonic start of the phase, phase, how many; written by the child
@@ -92,5 +92,4 @@ class Slots:
 
     def share_done(self, slot: int) -> float:
         """Return how much of the item is done, from 0 to 1; 0 as long as it does not say."""
-        done, total = _DONE.unpack_from(self._map, slot * SIZE + _DONE_AT)
-        return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
+        return share_done(*_DONE.unpack_from(self._map, slot * SIZE + _DONE_AT))

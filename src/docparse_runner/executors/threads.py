@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 
-from docparse_runner._gate import Phase
+from docparse_runner._gate import Phase, share_done
 from docparse_runner._wire import Result, Task, unit_of
 from docparse_runner._worker import ItemRunner, peak_rss_and_cpu
 from docparse_runner.errors import Category
@@ -142,8 +142,7 @@ class _Thread:
 
     def share_done(self) -> float:
         """Return how much of the item is done, from 0 to 1; 0 as long as it does not say."""
-        done, total = self._share
-        return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
+        return share_done(*self._share)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread to end."""
