@@ -1,4 +1,4 @@
-"""What it costs to record a result durably, to read the record, and to find that nothing has to be done.
+"""What it costs to record a result durably, to read the record, and to digest a file.
 
     python bench/manifest.py [--rows 1000000]
 
@@ -11,7 +11,7 @@
 import argparse
 import hashlib
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -22,8 +22,9 @@ from pathlib import Path
 
 from docparse_runner import Workspace
 from docparse_runner._files import digest_state
-from docparse_runner._manifest import JsonlSink, manifest_path, read_rows_of
+from docparse_runner._manifest import JsonlSink, manifest_path
 from docparse_runner._row import FileState
+from docparse_runner._row_index import RowIndex
 
 BATCH = 256
 ROUNDS = 3
@@ -51,13 +52,17 @@ def seconds(call: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def write(sink: JsonlSink, rows: int) -> None:
-    """Append so many rows, as a run does."""
-    for number in range(rows):
-        item_id = f"papers/2024/{number:08}.pdf"
-        state = FileState(f"chunks/{item_id}.chunks.jsonl", 12345, 1, 2, 3, DIGEST)
-        sink.log_success("bench", item_id, "/home/you/papers", {"chunks": state}, 0.041, EXTRAS)
-        if number % BATCH == BATCH - 1:
+def results(count: int) -> list[tuple[str, dict[str, FileState]]]:
+    """Return (item id, its outputs) of so many items."""
+    ids = [f"papers/2024/{number:08}.pdf" for number in range(count)]
+    return [(each, {"chunks": FileState(f"chunks/{each}.chunks.jsonl", 12345, 1, 2, 3, DIGEST)}) for each in ids]
+
+
+def write(sink: JsonlSink, items: list[tuple[str, dict[str, FileState]]]) -> None:
+    """Append rows, as a run does."""
+    for number, (item_id, outputs) in enumerate(items, 1):
+        sink.log_success("bench", item_id, "/home/you/papers", outputs, 0.041, EXTRAS)
+        if number % BATCH == 0:
             sink.flush()
     sink.flush()
 
@@ -66,9 +71,9 @@ def append(folder: Path, rows: int) -> None:
     """Compare appending with bare writes of the same bytes."""
     workspace = Workspace(folder / "data")
     workspace.create()
-    path = manifest_path(workspace, "bench")
+    path, items = manifest_path(workspace, "bench"), results(rows)
     cpu = time.process_time()
-    took = seconds(lambda: (path.unlink(missing_ok=True), write(JsonlSink(workspace, "bench", "r1"), rows)))
+    took = seconds(lambda: (path.unlink(missing_ok=True), write(JsonlSink(workspace, "bench", "r1"), items)))
     cpu = (time.process_time() - cpu) / ROUNDS / rows * 1e6
     lines = path.read_bytes().splitlines(keepends=True)
     batches = [b"".join(lines[start : start + BATCH]) for start in range(0, rows, BATCH)]
@@ -91,12 +96,18 @@ def load(folder: Path, rows: int) -> None:
     workspace = Workspace(folder / "large")
     workspace.create()
     path = manifest_path(workspace, "bench")
-    write(JsonlSink(workspace, "bench", "r1"), min(rows, 10_000))
+    write(JsonlSink(workspace, "bench", "r1"), results(min(rows, 10_000)))
     text = path.read_bytes()
     with path.open("wb") as file:
         for start in range(0, rows, 10_000):
             file.write(text.replace(b"papers/2024/", b"papers/%04d/" % (start // 10_000)))
     subprocess.run([sys.executable, __file__, "--load", str(path)], check=True)
+
+
+def peak_mib() -> float:
+    """Return the peak of this process alone; ``ru_maxrss`` of a child begins with its parent's."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else float("nan")
 
 
 def load_one(path: Path) -> None:
@@ -109,10 +120,10 @@ def load_one(path: Path) -> None:
 
     plain = seconds(lines)
     start = time.perf_counter()
-    rows, bad = read_rows_of(path)
+    rows = RowIndex([path])
     took = time.perf_counter() - start
-    assert not bad
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert not rows.unreadable
+    memory = peak_mib()
     size = path.stat().st_size / len(rows)
     print(
         f"load: {len(rows):,} rows of {size:.0f} bytes in {took:.2f} s, {took / plain:.1f} x iterating the lines "

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 import docparse_runner
-from docparse_runner import Category, StageOptions, Status, _row, hookspecs
+from docparse_runner import Category, StageOptions, Status, _plan_diff, _plan_file, _row, hookspecs
 from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._options import OptionSpec, specs_of
 from docparse_runner._plugins import load_stage
@@ -26,7 +26,13 @@ from docparse_runner.cli import docparse, main
 from docparse_runner.errors import QUARANTINED, RETRYABLE
 
 PAGES = Path(__file__).resolve().parent / "reference"
-SCHEMA = PAGES / "manifest.schema.json"
+SCHEMAS: Mapping[str, tuple[type[Any], str]] = {
+    "manifest.schema.json": (_row.Row, "A row of a docparse manifest"),
+    "plan.schema.json": (_plan_file.Plan, "What docparse plan prints as JSON, and saves"),
+    "plan-changes.schema.json": (_plan_diff.PlanChanges, "What docparse plan --against prints as JSON"),
+}
+"""File → (the class that it describes, its title)."""
+
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 STAGE_NAMES = ("doctags", "chunk", "embed", "index")
 HELP = (
@@ -45,7 +51,14 @@ HELP = (
     ("manifest", "tail"),
     ("manifest", "compact"),
     ("manifest", "verify"),
+    ("manifest", "import"),
+    ("config",),
+    ("config", "show"),
+    ("config", "diff"),
     ("stages",),
+    ("validate",),
+    ("doctor",),
+    ("new-stage",),
     ("search",),
 )
 """The commands whose ``--help`` is shown."""
@@ -244,6 +257,12 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "file": lambda: entries(_row.FileState, "Attributes", "field"),
     "error": lambda: entries(_row.ErrorRecord, "Attributes", "field"),
     "last_good": lambda: entries(_row.LastGood, "Attributes", "field"),
+    "plan": lambda: entries(_plan_file.Plan, "Attributes", "field"),
+    "planned_stage": lambda: entries(_plan_file.PlannedStage, "Attributes", "field"),
+    "planned_item": lambda: entries(_plan_file.PlannedItem, "Attributes", "field"),
+    "plan_changes": lambda: entries(_plan_diff.PlanChanges, "Attributes", "field"),
+    "stage_changes": lambda: entries(_plan_diff.StageChanges, "Attributes", "field"),
+    "changed_item": lambda: entries(_plan_diff.ChangedItem, "Attributes", "field"),
     "categories": categories,
 }
 
@@ -253,22 +272,22 @@ def generated(text: str) -> str:
     return PART.sub(lambda part: f"{part[1]}\n{MAKERS[part[2]]()}\n\n{part[3]}", text)
 
 
-def schema() -> str:
-    """Return the JSON Schema of a row of a manifest, with what the docstrings say of each field."""
-    found = msgspec.json.schema(_row.Row)
+def schema(described: type[Any], title: str) -> str:
+    """Return the JSON Schema of a class and those beside it, with what the docstrings say of each field."""
+    found = msgspec.json.schema(described)
     for name, definition in found["$defs"].items():
-        docstring = getattr(_row, name).__doc__
+        docstring = getattr(sys.modules[described.__module__], name).__doc__
         definition["description"] = docstring.partition("\n")[0]
         for field, text in section(docstring, "Attributes"):
             definition["properties"][field]["description"] = text.replace("``", "`")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A row of a docparse manifest"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return json.dumps(head | found, indent=2, ensure_ascii=False) + "\n"
 
 
 def run() -> None:
     """Write the pages and the schema, or check them."""
     made = {page: generated(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
-    made[SCHEMA] = schema()
+    made |= {PAGES / name: schema(*described) for name, described in SCHEMAS.items()}
     stale = []
     for page, text in made.items():
         if not page.exists() or page.read_text(encoding="utf-8") != text:

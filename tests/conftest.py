@@ -30,6 +30,8 @@ from docparse_runner._row import Row
 from docparse_runner.cli import main
 from docparse_runner.errors import DocparseError
 
+pytest_plugins = ["pytester"]
+
 STAGES = Path(__file__).parent / "stages"
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure

@@ -14,8 +14,9 @@ import pytest
 from docparse_runner import Workspace
 from docparse_runner._audit import Auditor
 from docparse_runner._compaction import compact
-from docparse_runner._manifest import append_lines, manifest_path, read_manifest, read_rows_of
+from docparse_runner._manifest import append_lines, manifest_path, read_manifest
 from docparse_runner._row import FileState, Row
+from docparse_runner._row_index import RowIndex
 from docparse_runner.cli import _meter
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "reference" / "manifest.schema.json"
@@ -53,9 +54,9 @@ def rot(name):
     path = output(name)
     with path.open("r+b") as file:
         file.write(b"?")
-    row = read_rows_of(manifest())[0][f"docs/{name}.txt"]
+    row = RowIndex([manifest()])[f"docs/{name}.txt"]
     state = FileState.of(row.output_path, path.stat(), row.outputs["upper"].digest)
-    append_lines(manifest(), [msgspec.json.encode(msgspec.structs.replace(row, outputs={"upper": state}))])
+    append_lines(manifest(), msgspec.json.encode(msgspec.structs.replace(row, outputs={"upper": state})) + b"\n")
 
 
 # --- show
@@ -147,7 +148,8 @@ def test_a_misspelt_command_is_told_with_the_nearest(docparse):
 
     assert ended.code == 2
     assert ended.err == (
-        "docparse: no command 'manifest vrify'; there are: show, tail, compact, verify. Did you mean 'verify'?\n"
+        "docparse: no command 'manifest vrify'; there are: show, tail, compact, verify, import. "
+        "Did you mean 'verify'?\n"
     )
 
 
@@ -208,7 +210,7 @@ def test_tail_finds_rows_that_are_longer_than_what_it_reads_at_once(docparse, st
     workspace = Workspace(stages / ROOT)
     workspace.create()
     rows = [make_row(f"papers/{place}", metrics={"text": "é" * 90_000}) for place in range(4)]
-    append_lines(manifest_path(workspace, "upper"), map(msgspec.json.encode, rows))
+    append_lines(manifest_path(workspace, "upper"), b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
     ended = docparse("manifest", "tail", "upper", "-n", 3, "--json")
 

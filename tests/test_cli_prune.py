@@ -51,12 +51,10 @@ def test_a_dry_run_says_what_would_go_and_touches_nothing(docparse):
     assert ended.out.splitlines() == [
         "would remove count/docs/b.txt.count.json (14 bytes)",
         "would remove count/docs/sub/deep/d.txt.count.json (14 bytes)",
-        "would remove joined/docs/b.txt.joined (3 bytes)",
-        "would remove joined/docs/sub/deep/d.txt.joined (3 bytes)",
         "would remove upper/docs/b.txt.upper.txt (7 bytes)",
         "would remove extra/docs/b.txt.extra (4 bytes)",
         "would remove upper/docs/sub/deep/d.txt.upper.txt (6 bytes)",
-        "7 files, 51 bytes; --yes removes them",
+        "5 files, 45 bytes; --yes removes them",
     ]
     assert artifacts() == before
 
@@ -66,7 +64,7 @@ def test_yes_removes_the_files_and_the_folders_that_become_empty_and_the_others_
     ended = docparse("prune", "--yes")
 
     assert ended.code == 0
-    assert ended.out.splitlines()[-1] == "removed 7 files, 51 bytes, and 7 empty folders"
+    assert ended.out.splitlines()[-1] == "removed 5 files, 45 bytes, and 5 empty folders"
     assert artifacts() == [
         "count/docs/a.txt.count.json",
         "count/docs/c.txt.count.json",
@@ -85,14 +83,14 @@ def test_yes_removes_the_files_and_the_folders_that_become_empty_and_the_others_
 def test_json_says_the_same_before_and_after(docparse):
     dry, done = pruned(docparse), pruned(docparse, "--yes")
 
-    assert (dry["schema_version"], dry["dry_run"], dry["bytes"], dry["removed"]) == (1, True, 51, None)
+    assert (dry["schema_version"], dry["dry_run"], dry["bytes"], dry["removed"]) == (1, True, 45, None)
     assert dry["orphans"][0] == {
         "stage": "count",
         "item_id": "docs/b.txt",
         "files": {"count/docs/b.txt.count.json": 14},
     }
     assert (done["orphans"], done["dry_run"]) == (dry["orphans"], False)
-    assert done["removed"] == {"files": 7, "bytes": 51, "folders": 7}
+    assert done["removed"] == {"files": 5, "bytes": 45, "folders": 5}
     assert pruned(docparse)["orphans"] == []
 
 
@@ -103,9 +101,7 @@ def test_a_document_that_is_back_is_kept(docs, docparse):
     found = pruned(docparse, "--yes")
 
     why = "the document is among the inputs"
-    assert found["kept"] == [
-        {"stage": stage, "item_id": "docs/b.txt", "why": why} for stage in ("count", "join", "upper")
-    ]
+    assert found["kept"] == [{"stage": stage, "item_id": "docs/b.txt", "why": why} for stage in ("count", "upper")]
     assert {each["item_id"] for each in found["orphans"]} == {"docs/sub/deep/d.txt"}
     assert "upper/docs/b.txt.upper.txt" in artifacts()
 
@@ -124,7 +120,7 @@ def test_files_stay_until_the_later_stages_have_heard_that_the_document_is_gone(
     why = "count has not heard that it is gone; docparse run count"
     assert early["kept"] == [{"stage": "upper", "item_id": "docs/b.txt", "why": why}]
     assert early["removed"]["files"] == 0
-    assert late["removed"]["files"] == 3
+    assert late["removed"]["files"] == 2
     assert not [path for path in artifacts() if "b.txt" in path]
 
 
@@ -156,7 +152,7 @@ def test_nothing_of_a_stage_goes_after_a_run_that_was_stopped(docs, docparse):
     assert list(whys) == ["upper"]
     assert whys["upper"].startswith("its last run, ")
     assert whys["upper"].endswith(", ended with 3; docparse run upper")
-    assert {each["stage"] for each in found["orphans"]} == {"count", "join"}
+    assert {each["stage"] for each in found["orphans"]} == {"count"}
 
 
 @pytest.mark.usefixtures("gone")
@@ -260,7 +256,7 @@ def test_a_garbled_row_removes_nothing_outside_the_folders_of_its_kinds(docparse
 
     found = pruned(docparse, "--yes")
 
-    assert found["removed"]["files"] == 7
+    assert found["removed"]["files"] == 5
     assert (stages / "precious").exists()
     assert (ROOT / "runs" / "precious").exists()
 
@@ -270,7 +266,7 @@ def test_files_with_an_older_suffix_are_found_in_older_rows(docparse):
     kinds = ROOT / "manifests/kinds.json"
     kinds.write_text(kinds.read_text().replace(".count.json", ".count.parquet"))
 
-    assert pruned(docparse, "--yes")["removed"]["files"] == 7
+    assert pruned(docparse, "--yes")["removed"]["files"] == 5
 
 
 @pytest.mark.usefixtures("gone")
@@ -278,7 +274,7 @@ def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(docparse, monk
     unlink = os.unlink
 
     def refuse(path, **options):
-        if str(path).endswith("b.txt.joined"):
+        if str(path).endswith("b.txt.count.json"):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         unlink(path, **options)
 
@@ -288,10 +284,10 @@ def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(docparse, monk
 
     assert ended.code == 1
     assert ended.out.splitlines() == [
-        "joined/docs/b.txt.joined cannot be removed: Permission denied",
-        "removed 6 files, 48 bytes, and 7 empty folders",
+        "count/docs/b.txt.count.json cannot be removed: Permission denied",
+        "removed 4 files, 31 bytes, and 5 empty folders",
     ]
-    assert "joined/docs/b.txt.joined" in artifacts()
+    assert "count/docs/b.txt.count.json" in artifacts()
 
 
 @pytest.mark.usefixtures("gone")

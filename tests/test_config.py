@@ -139,9 +139,84 @@ def test_dashes_and_underscores_in_keys_mean_the_same(settings):
     assert resolved.runner.error_budget == "5"
 
 
-def test_a_secret_may_come_from_the_environment_or_the_file(settings):
-    assert settings('[stage.upper]\nkey = "file"').resolve(UPPER, {}).options.key == "file"
-    assert settings("", DOCPARSE_UPPER__KEY="env").resolve(UPPER, {}).options.key == "env"
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "source"),
+    [
+        ("", {"DOCPARSE_UPPER__KEY": "open sesame"}, "DOCPARSE_UPPER__KEY"),
+        ("", {"DOCPARSE_UPPER__KEY_FILE": "key.txt"}, "DOCPARSE_UPPER__KEY_FILE"),
+        ('[stage.upper]\nkey_file = "key.txt"', {}, "docparse.toml [stage.upper]"),
+        ('[stage.upper]\nkey-file = "none"', {"DOCPARSE_UPPER__KEY_FILE": "key.txt"}, "DOCPARSE_UPPER__KEY_FILE"),
+        ("", {"DOCPARSE_UPPER__KEY_FILE": "none", "DOCPARSE_UPPER__KEY": "open sesame"}, "DOCPARSE_UPPER__KEY"),
+        (
+            'default_profile = "a"\n[profile.a.stage.upper]\nkey_file = "key.txt"\n[stage.upper]\nkey_file = "none"',
+            {},
+            "docparse.toml [profile.a.stage.upper]",
+        ),
+    ],
+)
+def test_a_secret_comes_from_a_variable_or_from_a_file_of_its_own(settings, folder, toml, variables, source):
+    (folder / "key.txt").write_text("open sesame\n")
+
+    resolved = settings(toml, **variables).resolve(UPPER, {})
+
+    assert resolved.options.key == "open sesame"
+    assert resolved.sources["key"] == source
+
+
+def test_the_file_of_a_secret_is_looked_for_beside_the_file_that_names_it(settings, folder, monkeypatch):
+    (folder / "key.txt").write_text("open sesame")
+    (folder / "sub").mkdir()
+    settings('[stage.upper]\nkey_file = "key.txt"')
+    monkeypatch.chdir(folder / "sub")
+
+    assert Settings.load(folder / "docparse.toml").resolve(UPPER, {}).options.key == "open sesame"
+
+
+@pytest.mark.parametrize("profile", ["", "profile.fast."])
+def test_a_secret_in_the_configuration_is_refused_and_not_repeated(settings, profile):
+    with pytest.raises(UsageError) as caught:
+        settings(f'[{profile}stage.upper]\nkey = "open sesame"', DOCPARSE_UPPER__KEY="other").resolve(UPPER, {})
+
+    assert str(caught.value) == (
+        f"docparse.toml: {profile}stage.upper.key is a secret, which is not written in this file; "
+        "set DOCPARSE_UPPER__KEY, or key_file to the name of a file that holds it alone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "complaint"),
+    [
+        ("", {"DOCPARSE_UPPER__KEY_FILE": "none"}, "DOCPARSE_UPPER__KEY_FILE: none cannot be read: No such file"),
+        ("", {"DOCPARSE_UPPER__KEY_FILE": "empty"}, "DOCPARSE_UPPER__KEY_FILE: empty is empty"),
+        (
+            "",
+            {"DOCPARSE_UPPER__KEY_FILE": "binary"},
+            "DOCPARSE_UPPER__KEY_FILE: binary cannot be read: it is not UTF-8",
+        ),
+        ("[stage.upper]\nkey_file = 3", {}, "docparse.toml: stage.upper.key_file must be the name of a file"),
+        ('[stage.upper]\nkey_file = "none"', {}, "docparse.toml: stage.upper.key_file: none cannot be read: No such"),
+        ('[stage.upper]\nkey_fil = "none"', {}, "docparse.toml: unknown key stage.upper.key_fil; known: "),
+        ("", {"DOCPARSE_UPPER__KEY_FIL": "none"}, "unknown variable DOCPARSE_UPPER__KEY_FIL; known: "),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_an_error(settings, folder, toml, variables, complaint):
+    (folder / "empty").write_text("\n")
+    (folder / "binary").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(UsageError) as caught:
+        settings(toml, **variables).resolve(UPPER, {})
+
+    assert str(caught.value).startswith(complaint)
+
+
+def test_settings_are_shown_without_the_environment(settings):
+    assert "open sesame" not in repr(settings("", DOCPARSE_UPPER__KEY="open sesame"))
+
+
+# --- stages
 
 
 def test_a_stage_whose_name_has_a_dash_has_variables_with_an_underscore(settings):
@@ -289,7 +364,7 @@ def test_the_table_of_a_misspelt_stage_is_an_error_with_the_nearest_one(settings
 def test_the_table_of_a_stage_that_is_installed_elsewhere_is_left_alone(settings, install):
     install("docparse-words", STAGES, {"two-words": "words_module"})
 
-    assert settings("[stage.two-words]\na = 1\n[stage.qqq]\na = 1").file["stage"] == {
+    assert settings("[stage.two-words]\na = 1\n[stage.qqq]\na = 1").file.table("stage") == {
         "two_words": {"a": 1},
         "qqq": {"a": 1},
     }
@@ -374,3 +449,140 @@ def test_a_file_may_name_the_stages_of_the_pipeline(settings):
 def test_the_stages_of_the_pipeline_must_be_a_list_of_names(settings, value):
     with pytest.raises(UsageError, match=r"^docparse\.toml: pipeline\.stages must be a list of stage names$"):
         settings(f"[pipeline]\nstages = {value}").pipeline("stages")
+
+
+# --- profiles
+
+FAST = """
+[runner]
+retries = 4
+[shared]
+model = "file"
+[stage.upper]
+max_tokens = 3
+[stage.upper.runner]
+workers = 7
+[profile.fast.runner]
+retries = 1
+workers = 2
+[profile.fast.shared]
+model = "fast"
+[profile.fast.stage.upper]
+max-tokens = 9
+[profile.so-slow.stage.upper.runner]
+retries = 8
+"""
+
+
+def test_a_profile_lies_over_the_file_with_the_same_tables(settings):
+    settings(FAST)
+
+    resolved = Settings.load(profile="fast").resolve(UPPER, {})
+
+    assert (resolved.runner.retries, resolved.runner.workers) == (1, 2)
+    assert (resolved.options.model, resolved.options.max_tokens) == ("fast", 9)
+    assert {name: resolved.sources[name] for name in ("retries", "workers", "model", "max_tokens", "words")} == {
+        "retries": "docparse.toml [profile.fast.runner]",
+        "workers": "docparse.toml [profile.fast.runner]",
+        "model": "docparse.toml [profile.fast.shared]",
+        "max_tokens": "docparse.toml [profile.fast.stage.upper]",
+        "words": "default",
+    }
+
+
+def test_a_variable_wins_over_a_profile_and_a_flag_over_both(settings):
+    settings(FAST, DOCPARSE_UPPER__MAX_TOKENS="5", DOCPARSE_RUNNER__RETRIES="5")
+
+    resolved = Settings.load(profile="fast").resolve(UPPER, {"retries": 6})
+
+    assert (resolved.options.max_tokens, resolved.runner.retries) == (5, 6)
+    assert (resolved.sources["max_tokens"], resolved.sources["retries"]) == ("DOCPARSE_UPPER__MAX_TOKENS", "flag")
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "key", "name", "source"),
+    [
+        (None, None, None, "", ""),
+        (None, None, "fast", "fast", "docparse.toml: default_profile"),
+        (None, "so-slow", "fast", "so_slow", "DOCPARSE_PROFILE"),
+        ("cpu", "so-slow", "fast", "cpu", "--profile"),
+        ("", "so-slow", "fast", "", ""),
+        (None, "", "fast", "", ""),
+    ],
+)
+def test_the_flag_chooses_the_profile_else_the_variable_else_the_file(settings, flag, variable, key, name, source):
+    chosen = f'default_profile = "{key}"\n' if key else ""
+    settings(chosen + FAST, **({} if variable is None else {"DOCPARSE_PROFILE": variable}))
+
+    profile = Settings.load(profile=flag).profile
+
+    assert (profile.name, profile.source) == (name, source)
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"), [("cpu", {"policy": "cpu"}), ("gpu", {"policy": "gpu"}), ("airgapped", {"network": False})]
+)
+def test_a_profile_that_comes_with_docparse_is_named_as_the_source(profile, expected):
+    runner, sources = Settings.load(profile=profile).resolve_runner({})
+
+    assert attrs.asdict(runner) == attrs.asdict(StageOptions(**expected))
+    assert {name for name, source in sources.items() if source != "default"} == set(expected)
+    assert {sources[name] for name in expected} == {f"profile {profile}"}
+
+
+def test_a_profile_that_comes_with_docparse_names_options_of_stages_that_need_not_be_here():
+    resolved = Settings.load(profile="airgapped").resolve(UPPER, {})
+
+    assert resolved.options == Options()
+
+
+def test_a_profile_in_the_file_takes_the_place_of_one_that_comes_with_docparse(settings):
+    settings("[profile.gpu.runner]\nworkers = 1")
+
+    runner, _sources = Settings.load(profile="gpu").resolve_runner({})
+
+    assert (runner.policy, runner.workers) == (None, 1)
+
+
+def test_an_unknown_profile_is_an_error_with_the_nearest_one(settings):
+    settings(FAST)
+
+    with pytest.raises(UsageError) as caught:
+        Settings.load(profile="airgaped")
+
+    assert str(caught.value) == (
+        "--profile: no profile 'airgaped'; there are: airgapped, cpu, fast, gpu, so_slow. Did you mean 'airgapped'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint"),
+    [
+        ('profile = "gpu"', "profile holds the tables [profile.NAME]; to choose one, write default_profile = 'gpu'"),
+        ("profile = 3", "[profile] must be a table"),
+        ("[profile]\nfast = 3", "[profile.fast] must be a table"),
+        ('default_profile = "fast"', "default_profile: no profile 'fast'; there are: airgapped, cpu, gpu."),
+        ("[profile.fast.runer]\na = 1", "unknown key profile.fast.runer; known: runner, shared, stage. Did you mean"),
+        ("[profile.fast.runner]\nworker = 1", "unknown key profile.fast.runner.worker; known: include, "),
+        ("[profile.fast.stage.upper]\nmax_token = 1", "unknown key profile.fast.stage.upper.max_token; known: max_"),
+        ("[profile.fast.stage.upper.runner]\nworker = 1", "unknown key profile.fast.stage.upper.runner.worker; known"),
+        ("[profile.fast.stage.uper]\na = 1", "[profile.fast.stage.uper]: no such stage is installed. Did you mean"),
+        ("[profile.fast.shared]\nmodle = 1", "unknown key profile.fast.shared.modle. Did you mean 'model'?"),
+        (
+            '[profile.fast.stage.upper]\nmodel = "x"',
+            "model is shared between stages; set it in [profile.fast.shared], not in [profile.fast.stage.upper]",
+        ),
+    ],
+)
+def test_a_mistake_in_a_profile_is_an_error_although_the_profile_is_not_in_use(settings, toml, complaint):
+    with pytest.raises(UsageError) as caught:
+        settings(toml).resolve(UPPER, {})
+
+    assert str(caught.value).startswith(f"docparse.toml: {complaint}")
+
+
+def test_a_value_in_a_profile_is_refused_with_its_place(settings):
+    settings('[profile.fast.stage.upper]\nmax_tokens = "many"')
+
+    with pytest.raises(UsageError, match=r"^docparse\.toml: profile\.fast\.stage\.upper\.max_tokens must be an"):
+        Settings.load(profile="fast").resolve(UPPER, {})

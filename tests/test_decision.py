@@ -403,6 +403,7 @@ def test_a_name_longer_than_a_file_system_can_hold_is_an_input_failure(bench, na
 
 @pytest.mark.parametrize("options", [{"force": True}, {"retry_quarantined": True}])
 def test_no_option_makes_a_name_shorter(bench, options):
+    bench.fail("input")
     output = bench.workspace.root / ("x" * 256) / "a"
 
     assert bench.decide(item=attrs.evolve(bench.item, outputs={"upper": output}), **options)[0] == Action.FAIL
@@ -534,3 +535,46 @@ def test_a_known_digest_is_trusted_however_new_the_file_is(join):
 
 def test_the_stats_that_were_taken_go_with_the_decision(join):
     assert join.full_decision().stats == {kind: path.stat() for kind, path in join.item.inputs.items()}
+
+
+CHANGES = {
+    "another version": lambda bench: bench.change_row(stage_version=2),
+    "other options": lambda bench: bench.change_row(cfg_hash="others-engine"),
+    "a failure": lambda bench: bench.fail("input"),
+    "gone": lambda bench: bench.change_row(status="gone"),
+    "another input": lambda bench: write(bench.source, "other"),
+    "an input that was touched": lambda bench: os.utime(bench.source, (RUN_AT - 100, RUN_AT - 100)),
+    "an input as young as its row": lambda bench: write(bench.source, seconds=RUN_AT),
+    "no input": lambda bench: bench.source.unlink(),
+    "another output": lambda bench: write(bench.item.outputs["upper"], "OTHER"),
+    "no output": lambda bench: bench.item.outputs["upper"].unlink(),
+    "an input that was never read": lambda bench: bench.change_row(inputs={}),
+    "two inputs": lambda bench: bench.change_row(inputs=bench.row.inputs | {"more": bench.row.inputs["source"]}),
+    "a garbled time": lambda bench: bench.change_row(started_at="long ago"),
+}
+
+
+def is_settled(bench):
+    decider = Decider(
+        workspace=bench.workspace,
+        options=StageOptions(),
+        stage_version=1,
+        cfg_hash="options-engine",
+        upstreams={},
+    )
+    return decider.is_settled(bench.row, "source", str(bench.source))
+
+
+@pytest.mark.parametrize("status", ["success", "partial", "skip"])
+def test_what_is_settled_at_a_glance_is_up_to_date(bench, status):
+    bench.change_row(status=status)
+
+    assert is_settled(bench)
+    assert bench.decide() == (Action.SKIP, "up to date")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_in_doubt_is_not_settled_at_a_glance(bench, change):
+    CHANGES[change](bench)
+
+    assert not is_settled(bench)

@@ -9,8 +9,9 @@ import sys
 import msgspec
 import pytest
 
-from docparse_runner._manifest import JsonlSink, append_lines, manifest_path, read_rows_of
+from docparse_runner._manifest import JsonlSink, append_lines, manifest_path
 from docparse_runner._row import ErrorRecord, FileState, LastGood, timestamp
+from docparse_runner._row_index import RowIndex
 from docparse_runner.errors import ManifestError, StageError
 
 ROW_FIELDS = {
@@ -39,7 +40,15 @@ def sink(workspace):
 
 
 def append(path, *rows):
-    append_lines(path, [msgspec.json.encode(row) for row in rows])
+    append_lines(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def read(path):
+    """Return (item id → row, unreadable lines), on which a strict index and one that decodes later agree."""
+    strict, lazy = RowIndex([path], strict=True), RowIndex([path])
+    rows = dict(lazy.items())
+    assert (dict(strict.items()), strict.unreadable) == (rows, lazy.unreadable)
+    return rows, lazy.unreadable
 
 
 def lines_of(path):
@@ -60,23 +69,56 @@ def test_rows_are_read_back_as_they_were_written(path, make_row):
 
     append(path, *rows)
 
-    assert read_rows_of(path) == ({row.item_id: row for row in rows}, 0)
+    assert read(path) == ({row.item_id: row for row in rows}, 0)
 
 
 def test_the_last_row_of_an_item_wins(path, make_row):
     append(path, make_row("a", run_id="r1"), make_row("b", run_id="r1"))
     append(path, make_row("a", run_id="r2"))
 
-    rows, _bad = read_rows_of(path)
+    rows, _bad = read(path)
 
     assert {item_id: row.run_id for item_id, row in rows.items()} == {"a": "r2", "b": "r1"}
+
+
+def test_of_an_item_whose_last_line_is_no_row_the_older_row_counts(path, make_row):
+    append(path, make_row("a", run_id="r1"), make_row("b"), make_row("c"))
+    append_lines(path, b'{"item_id": "a"}\n{"item_id": "nobody"}\n')
+    index = RowIndex([path])
+
+    found = index["a"]
+
+    assert found.run_id == "r1"
+    assert (sorted(index), index.unreadable) == (["a", "b", "c"], 2)
+
+
+def test_an_item_that_was_taken_stays_taken_when_the_files_are_read_again(path, make_row):
+    append(path, make_row("a"), make_row("b"))
+    append_lines(path, b'{"item_id": "b"}\n')
+    index = RowIndex([path])
+
+    taken = [index.take("a"), index.take("a"), index.take("b"), index.take("nobody")]
+
+    assert taken == [make_row("a"), None, make_row("b"), None]
+    assert (len(index), list(index.items()), "b" in index) == (0, [], False)
+
+
+def test_a_manifest_that_is_replaced_is_read_as_it_was(path, make_row):
+    append(path, make_row("a"), make_row("b"))
+    index = RowIndex([path])
+    path.unlink()
+    append(path, make_row("c"))
+
+    rows = dict(index.items())
+
+    assert rows == {"a": make_row("a"), "b": make_row("b")}
 
 
 def test_a_manifest_that_is_not_there_is_empty(tmp_path):
     (tmp_path / "file").write_text("x")
 
-    assert read_rows_of(tmp_path / "nothing") == ({}, 0)
-    assert read_rows_of(tmp_path / "file" / "below") == ({}, 0)
+    assert read(tmp_path / "nothing") == ({}, 0)
+    assert read(tmp_path / "file" / "below") == ({}, 0)
 
 
 def test_a_row_torn_at_any_byte_costs_that_row_and_no_other(path, make_row):
@@ -89,7 +131,7 @@ def test_a_row_torn_at_any_byte_costs_that_row_and_no_other(path, make_row):
     for length in range(size, len(whole) + 1):
         path.write_bytes(whole[:length])
         append(path, make_row("c"), make_row("d"))
-        rows, bad = read_rows_of(path)
+        rows, bad = read(path)
 
         is_whole = length in line_and_newline
         assert sorted(rows) == ["a", "c", "d", *(["torn"] if is_whole else [])]
@@ -114,10 +156,10 @@ def test_a_row_torn_at_any_byte_costs_that_row_and_no_other(path, make_row):
 )
 def test_a_garbled_line_is_skipped_and_counted(path, make_row, garbage):
     append(path, make_row("a"))
-    append_lines(path, [garbage])
+    append_lines(path, garbage + b"\n")
     append(path, make_row("b"))
 
-    rows, bad = read_rows_of(path)
+    rows, bad = read(path)
 
     assert (sorted(rows), bad) == (["a", "b"], 1)
 
@@ -137,10 +179,10 @@ def test_a_garbled_line_is_skipped_and_counted(path, make_row, garbage):
     ids=repr,
 )
 def test_a_row_with_a_field_of_a_wrong_type_is_skipped_and_counted(path, make_row, change):
-    append_lines(path, [json.dumps(msgspec.to_builtins(make_row("a")) | change).encode()])
+    append_lines(path, json.dumps(msgspec.to_builtins(make_row("a")) | change).encode() + b"\n")
     append(path, make_row("b"))
 
-    rows, bad = read_rows_of(path)
+    rows, bad = read(path)
 
     assert (sorted(rows), bad) == (["b"], 1)
 
@@ -149,28 +191,28 @@ def test_a_row_with_a_field_of_a_wrong_type_is_skipped_and_counted(path, make_ro
 def test_a_row_that_lacks_a_field_is_skipped_and_counted(path, make_row, field):
     row = msgspec.to_builtins(make_row("a"))
     del row[field]
-    append_lines(path, [json.dumps(row).encode()])
+    append_lines(path, json.dumps(row).encode() + b"\n")
 
-    assert read_rows_of(path) == ({}, 1)
+    assert read(path) == ({}, 1)
 
 
 def test_a_row_with_text_that_is_not_utf_8_is_skipped_and_counted(path, make_row):
     line = msgspec.json.encode(make_row("a", reason="REASON"))
-    append_lines(path, [line.replace(b"REASON", b"\xc3\x28"), line.replace(b'"a"', b'"\xff"')])
+    append_lines(path, line.replace(b"REASON", b"\xc3\x28") + b"\n" + line.replace(b'"a"', b'"\xff"') + b"\n")
 
-    assert read_rows_of(path) == ({}, 2)
+    assert read(path) == ({}, 2)
 
 
 def test_a_row_with_a_field_that_a_later_version_added_is_read(path, make_row):
-    append_lines(path, [json.dumps(msgspec.to_builtins(make_row("a")) | {"colour": "red"}).encode()])
+    append_lines(path, json.dumps(msgspec.to_builtins(make_row("a")) | {"colour": "red"}).encode() + b"\n")
 
-    assert read_rows_of(path) == ({"a": make_row("a")}, 0)
+    assert read(path) == ({"a": make_row("a")}, 0)
 
 
 def test_empty_lines_are_not_counted(path, make_row):
-    append_lines(path, [b"", msgspec.json.encode(make_row("a")), b"  "])
+    append_lines(path, b"\n" + msgspec.json.encode(make_row("a")) + b"\n  \n")
 
-    assert read_rows_of(path) == ({"a": make_row("a")}, 0)
+    assert read(path) == ({"a": make_row("a")}, 0)
 
 
 FULL_DISK = """
@@ -180,7 +222,7 @@ from docparse_runner._manifest import append_lines
 path, more = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, resource.RLIM_INFINITY))
 try:
-    append_lines(path, [b"x" * 1000, b"y" * 1000])
+    append_lines(path, b"x" * 1000 + b"\\n" + b"y" * 1000 + b"\\n")
 except Exception as error:
     print(type(error).__name__, error)
 finally:
@@ -217,7 +259,7 @@ def test_a_manifest_that_cannot_be_opened_stops_the_run(path):
     path.mkdir()
 
     with pytest.raises(ManifestError, match=f"{path} cannot be written: Is a directory"):
-        append_lines(path, [b"{}"])
+        append_lines(path, b"{}\n")
 
 
 def test_each_way_to_end_is_a_row_of_the_same_fields(path, sink):
@@ -299,7 +341,7 @@ def test_attempts_that_cannot_be_written_stop_the_run_after_the_rows_are_safe(wo
     with pytest.raises(ManifestError, match=r"upper\.attempts\.jsonl cannot be written"):
         sink.flush()
 
-    assert list(read_rows_of(path)[0]) == ["p/a"]
+    assert list(read(path)[0]) == ["p/a"]
 
 
 def test_the_configurations_of_the_stages_of_one_run_are_kept_together(workspace):

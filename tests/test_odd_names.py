@@ -54,7 +54,8 @@ def test_documents_whose_names_are_no_text_are_not_done_again(undecodable, docpa
 
     docparse("run", "upper", "--workers", 0)
 
-    assert {each["reason"] for each in json.loads(planned.out)["stages"]["upper"]} == {"up to date", "quarantined"}
+    items = json.loads(planned.out)["stages"]["upper"]["items"]
+    assert {each["reason"] for each in items} == {"up to date", "quarantined"}
     after = {name: row["inputs"]["source"]["digest"] for name, row in last_rows("upper").items()}
     assert after == {name: row["inputs"]["source"]["digest"] for name, row in before.items()}
     assert {row["status"] for row in last_rows("upper").values()} == {"success", "failure"}

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docparse_runner._options import as_plain, build, config_hash, digest_of, option, parse, specs_of
+from docparse_runner._options import as_plain, build, config_hash, digest_of, option, specs_of
+from docparse_runner._parsing import parse
 from docparse_runner.errors import UsageError
 
 
@@ -186,6 +187,16 @@ def test_every_list_of_words_without_commas_survives_a_trip_through_a_variable(w
 def test_a_value_out_of_bounds_is_refused_in_one_sentence(values):
     with pytest.raises(UsageError, match=f"^chunk: '{next(iter(values))}' must be [^\n]+$"):
         build(Options, values, "chunk")
+
+
+def test_each_of_several_values_must_be_one_of_the_choices():
+    @attrs.frozen(kw_only=True)
+    class Several:
+        kinds: tuple[str, ...] = option(("dense",), help="Kinds.", choices=("dense", "sparse", "lexical"))
+
+    assert build(Several, {"kinds": ("sparse", "dense")}, "x").kinds == ("sparse", "dense")
+    with pytest.raises(UsageError, match=r"x: 'kinds' must be in \('dense', 'sparse', 'lexical'\) \(got 'other'\)"):
+        build(Several, {"kinds": ("dense", "other")}, "x")
 
 
 def test_an_optional_value_may_be_left_out_although_it_has_choices():

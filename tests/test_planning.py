@@ -9,6 +9,7 @@ import pytest
 
 from docparse_runner import Output, Stage, StageOptions
 from docparse_runner._manifest import append_lines, manifest_path
+from docparse_runner._model import Unchanged
 from docparse_runner._planning import Listing, default_plan, listed_items, upstreams_of
 from docparse_runner._row import FileState, LastGood
 from docparse_runner._selection import Selection
@@ -56,7 +57,7 @@ def record(workspace, make_row):
 
     def append(stage, item_id, **fields):
         row = make_row(item_id, stage=stage, **fields)
-        append_lines(manifest_path(workspace, stage), [msgspec.json.encode(row)])
+        append_lines(manifest_path(workspace, stage), msgspec.json.encode(row) + b"\n")
 
     return append
 
@@ -188,7 +189,7 @@ def test_the_last_row_of_the_maker_is_known_of_each_artifact(workspace, upper_ma
     assert [row.run_id for row in upstream.rows.values()] == ["r2"]
 
 
-def test_only_what_the_maker_has_made_is_listed_and_what_nobody_knows(listing, upper_made, record):
+def test_only_what_the_maker_has_made_is_listed_and_not_what_a_killed_run_left(listing, upper_made, record):
     made = {"upper": FileState("upper/papers/x.txt.upper", 1, 1, 1, 1)}
     upper_made(*(f"papers/{letter}.txt" for letter in "abcdef"))
     record("upper", "papers/a.txt", status="gone")
@@ -197,7 +198,24 @@ def test_only_what_the_maker_has_made_is_listed_and_what_nobody_knows(listing, u
     record("upper", "papers/d.txt", status="skip")
     record("upper", "papers/e.txt", outputs=made)
 
-    assert ids(listing(COUNT)) == ["papers/b.txt", "papers/e.txt", "papers/f.txt"]
+    assert ids(listing(COUNT)) == ["papers/b.txt", "papers/e.txt"]
+
+
+def test_what_was_imported_is_listed_until_its_maker_says_otherwise(listing, upper_made, record):
+    made = {"upper": FileState("upper/papers/x.txt.upper", 1, 1, 1, 1)}
+    upper_made(*(f"papers/{letter}.txt" for letter in "abc"))
+    record("imported", "papers/a.txt", outputs=made)
+    record("imported", "papers/b.txt", outputs=made)
+    record("upper", "papers/b.txt", status="gone")
+    record("upper", "papers/c.txt", outputs=made)
+
+    assert ids(listing(COUNT)) == ["papers/a.txt", "papers/c.txt"]
+
+
+def test_everything_is_listed_of_a_maker_whose_manifest_is_lost(listing, upper_made):
+    upper_made("papers/a.txt", "papers/b.txt")
+
+    assert ids(listing(COUNT)) == ["papers/a.txt", "papers/b.txt"]
 
 
 def test_a_document_that_is_back_is_listed_again(listing, upper_made, record):
@@ -410,3 +428,25 @@ def test_a_plan_in_which_everything_is_gone_is_empty_and_no_error(workspace, upp
 
     assert (total, ids(found)) == (0, [])
     assert found.covers("papers/a.txt")
+
+
+def test_between_the_items_stands_how_many_need_nothing(workspace, papers, tmp_path):
+    fill(tmp_path / "papers", *(f"x{number:04}.txt" for number in range(600)))
+    plan = default_plan(UPPER, *listed_items(UPPER, workspace, [papers], {}, EVERYTHING), options=None, cfg_hash="")
+
+    found = list(
+        plan.items_unless(lambda item_id, _kind, _path: item_id.startswith("papers/x") and "x0300" not in item_id)
+    )
+
+    shown = [each.count if isinstance(each, Unchanged) else each.item_id for each in found]
+    assert shown == ["papers/a.txt", 256, 44, "papers/x0300.txt", 256, 43, "papers/2024/b.txt"]
+    assert list(plan.items_unless(lambda *_: True)) == [Unchanged(256), Unchanged(256), Unchanged(90)]
+
+
+def test_items_with_several_inputs_are_always_looked_at(workspace, upper_made):
+    upper_made("papers/a.txt")
+    workspace.declare("count", {"count": ".json"})
+    upstreams = upstreams_of(JOIN, workspace)
+    plan = default_plan(JOIN, *listed_items(JOIN, workspace, [], upstreams, EVERYTHING), options=None, cfg_hash="")
+
+    assert plan.items_unless is None

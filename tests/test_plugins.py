@@ -98,7 +98,7 @@ def test_two_distributions_that_claim_one_name_are_both_named(install):
     with pytest.raises(PluginError) as caught:
         load_entry("docparse.test", "words", "stage")
     message = str(caught.value)
-    assert re.fullmatch(r"words: is claimed by several packages \(.*\); uninstall all but one", message)
+    assert re.fullmatch(r"words: is claimed by several packages: .* \(uninstall all but one\)", message)
     assert "docparse-words" in message
     assert "acme-words" in message
 
@@ -269,7 +269,7 @@ def test_a_stage_for_another_version_of_the_contract_is_told_who_must_be_upgrade
     with pytest.raises(PluginError) as caught:
         StagePlugin("words", plugin_of(stage_of(api=api)))
 
-    assert str(caught.value) == f"words: was written for plugin API {api}, this is {API_VERSION}; upgrade {upgrade}"
+    assert str(caught.value) == f"words: was written for plugin API {api}, this is {API_VERSION} (upgrade {upgrade})"
 
 
 @pytest.mark.parametrize("name", ["workers", "timeout_s", "config", "json", "wait", "help", "data_root"])
@@ -385,6 +385,22 @@ def test_a_listener_without_item_hooks_need_not_be_told_of_items():
     listener = StagePlugin("words", plugin_of(stage_of(), docparse_heartbeat=lambda self: None)).lifecycle()
 
     assert not listener.hears_items
+
+
+@pytest.mark.parametrize(
+    ("hook", "wants", "hears"),
+    [
+        ("docparse_heartbeat", True, False),
+        ("docparse_before_item", True, False),
+        ("docparse_after_item", True, True),
+        ("docparse_after_item", False, False),
+    ],
+)
+def test_a_listener_can_do_without_items_that_are_up_to_date(hook, wants, hears):
+    plugin = plugin_of(stage_of(), **{hook: lambda self: None})
+    plugin.docparse_hears_unchanged = wants
+
+    assert StagePlugin("words", plugin).lifecycle().hears_unchanged is hears
 
 
 @pytest.mark.parametrize(("answer", "summary"), [({"words": 3}, {"words": 3}), (None, {}), ("three", {})])

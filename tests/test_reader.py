@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from docparse_runner._reader import Reader
+from docparse_runner._reader import GATHER_S, Reader
 
 GONE = "the folder is gone"
 EXECUTORS = {
@@ -15,6 +15,17 @@ EXECUTORS = {
 }
 
 
+@pytest.fixture
+def a_slow_plan():
+    """Return (reader that was started, event that it sets when it wakes somebody, semaphore that lets an item go)."""
+    woken, go = threading.Event(), threading.Semaphore(0)
+    reader = Reader((go.acquire(timeout=10) for _ in range(5)), woken.set)
+    reader.start()
+    yield reader, woken, go
+    reader.close()
+    go.release(5)
+
+
 def all_of(reader, ask=10):
     """Return everything that a reader gives."""
     found = []
@@ -22,7 +33,7 @@ def all_of(reader, ask=10):
     while not reader.is_done:
         assert time.monotonic() < end
         reader.ask(ask)
-        if reader.has_something() and (item := reader.take()) is not None:
+        if reader.delay(time.monotonic()) == 0 and (item := reader.take()) is not None:
             found.append(item)
     return found
 
@@ -52,19 +63,38 @@ def test_no_more_is_read_than_was_asked_for():
     reader.close()
 
 
-def test_whoever_is_hungry_is_woken_when_there_is_something():
-    woken, go = threading.Event(), threading.Event()
-    reader = Reader((go.wait(10) for _ in range(1)), woken.set)
-    reader.start()
-    reader.ask(1)
+def test_whoever_waits_is_woken_when_there_is_something(a_slow_plan):
+    reader, woken, go = a_slow_plan
+    reader.ask(2)
 
-    assert not reader.has_something()
-    go.set()
+    assert reader.delay(time.monotonic()) is None
+    go.release()
 
     assert woken.wait(10)
-    assert reader.has_something()
+    assert 0 < reader.delay(time.monotonic()) <= GATHER_S
+
+
+def test_an_item_waits_only_shortly_for_others(a_slow_plan):
+    reader, woken, go = a_slow_plan
+    reader.ask(2)
+    assert reader.delay(time.monotonic()) is None
+    go.release()
+    assert woken.wait(10)
+    now = time.monotonic()
+
+    delays = [reader.delay(now), reader.delay(now + GATHER_S / 2), reader.delay(now + GATHER_S)]
+
+    assert delays == pytest.approx([GATHER_S, GATHER_S / 2, 0.0])
     assert reader.take() is True
-    reader.close()
+
+
+def test_all_that_was_asked_for_waits_for_nothing(a_slow_plan):
+    reader, woken, go = a_slow_plan
+    reader.ask(1)
+    go.release()
+
+    assert woken.wait(10)
+    assert reader.delay(time.monotonic()) == 0
 
 
 def test_what_the_plan_raises_comes_after_what_it_gave():

@@ -479,6 +479,31 @@ def test_outputs_that_a_new_result_lacks_are_removed(bench):
     assert (bench.out("none").exists(), bench.out("none", "extra").exists()) == (False, False)
 
 
+def test_outputs_that_a_new_result_lacks_are_removed_even_if_no_row_knows_them(bench):
+    bench.write(less="ok text", none="skip there is nothing left")
+    for path in (bench.out("less", "extra"), bench.out("none"), bench.out("none", "extra")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("of a run that was killed")
+
+    bench.run(workers=0)
+
+    assert (bench.out("less").exists(), bench.out("less", "extra").exists()) == (True, False)
+    assert (bench.out("none").exists(), bench.out("none", "extra").exists()) == (False, False)
+
+
+def test_a_failure_is_remembered_also_when_the_older_result_that_it_left_is_lost(bench):
+    bench.write(doc="ok text")
+    bench.run(workers=0)
+    bench.folder.joinpath("docs", "doc").write_text("fail input")  # its time is too recent to be trusted
+    bench.run(workers=0)
+    bench.out("doc").unlink()
+
+    outcome = bench.run(workers=0)
+
+    assert (outcome.failed, outcome.skipped) == (0, 1)
+    assert bench.rows()["doc"]["reason"] == "verified"
+
+
 def test_a_result_after_failures_removes_what_the_last_good_one_had(bench):
     bench.write(doc="extra text")
     bench.run(workers=0)

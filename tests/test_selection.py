@@ -116,7 +116,8 @@ def test_the_plan_shows_what_the_same_options_would_run(docs, docparse):
 
     ended = docparse("plan", "upper", "docs", "--exclude", "b.txt", "--json")
 
-    assert [row["item_id"] for row in json.loads(ended.out)["stages"]["upper"]] == ["docs/a.txt", "docs/c.txt"]
+    items = json.loads(ended.out)["stages"]["upper"]["items"]
+    assert [item["item_id"] for item in items] == ["docs/a.txt", "docs/c.txt"]
 
 
 def test_a_library_call_selects_too(bench):

@@ -445,6 +445,17 @@ def test_the_stages_own_hooks_run_before_the_watchers(hooked, stages):
     assert json.loads(ended.out)["summary"] == {"letters": 7}
 
 
+def test_who_listens_to_items_hears_of_those_that_are_up_to_date(hooked, stages):
+    hooked()
+    (stages / "heard.txt").unlink()
+
+    ended = hooked()
+
+    assert json.loads(ended.out)["up_to_date"] == 2
+    items = [line for line in heard(stages) if line.endswith("_item")]
+    assert sorted(items) == ["stage after_item"] * 2 + ["watcher after_item"] * 2
+
+
 @pytest.mark.parametrize("hook", ["before_stage", "before_item", "after_item", "after_stage"])
 def test_an_exception_in_a_stages_own_hook_fails_the_run(hooked, monkeypatch, hook):
     monkeypatch.setenv("RAISES", f"stage {hook}")

@@ -12,6 +12,7 @@ from docparse_runner._files import digest_state
 from docparse_runner._gate import Gate
 from docparse_runner._model import ItemFingerprint, ItemOutcome, Status, WorkItem
 from docparse_runner._row import ErrorRecord, FileState
+from docparse_runner._secrets import Redactor
 from docparse_runner._verdicts import judged, plain_metrics
 from docparse_runner._wire import Result, Task
 from docparse_runner._workspace import Workspace, printable
@@ -29,6 +30,7 @@ class Attempt:
         gate: says whether it may commit.
         desk: where it writes.
         workspace: the data root.
+        hide: takes secrets out of texts.
         result: how it ended, once it has.
     """
 
@@ -38,13 +40,14 @@ class Attempt:
     gate: Gate
     desk: Desk
     workspace: Workspace
+    hide: Redactor
     result: Result | None = None
     _inputs: dict[str, FileState] = attrs.field(factory=dict, init=False)
     _paths: dict[str, str] = attrs.field(factory=dict, init=False)
 
     def fail(self, error: BaseException) -> None:
         """End with what an exception means."""
-        self.result = Result(self.task.number, "failure", error=judged(error), inputs=self._inputs)
+        self.result = Result(self.task.number, "failure", error=judged(error, self.hide), inputs=self._inputs)
 
     # --- before the stage
 
@@ -90,6 +93,8 @@ class Attempt:
         outputs = {}
         kinds = {path: kind for kind, path in task.outputs.items()}
         for path, digest in task.recorded_outputs.items():
+            if not digest:
+                continue
             try:
                 state = digest_state(path, self.workspace.relative(path))
             except OSError:
@@ -100,8 +105,14 @@ class Attempt:
         return outputs
 
     def item(self) -> WorkItem:
-        """Return the item as the stage gets it."""
+        """Return the item as the stage gets it; the receipt of an older effect is gone then.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
         task = self.task
+        if task.receipts:
+            self.desk.withdraw(task)
         return WorkItem(
             item_id=task.item_id,
             inputs=cast(Mapping[str, Path], self._paths),
@@ -147,7 +158,7 @@ class Attempt:
         staged = {} if without else self.desk.staged(task, self.place)
         if not self.gate.may_commit(task.number):
             return self._late()
-        if staged or task.recorded_outputs:
+        if task.outputs or task.recorded_outputs:
             result.outputs = self.desk.commit(task, staged)
         return result
 

@@ -11,7 +11,7 @@ import msgspec
 from docparse_runner._files import digest_state
 from docparse_runner._leftovers import leftovers
 from docparse_runner._manifest import read_manifest
-from docparse_runner._row import GONE, FileState, Row
+from docparse_runner._row import GONE, IMPORTED, FileState, Row
 from docparse_runner._workspace import Workspace
 from docparse_runner.errors import QUARANTINED, StageError
 
@@ -101,9 +101,9 @@ class Auditor:
             self._step(len(row.in_place))
         unrecorded = self._unrecorded(stage, rows, audit)
         if doubtful or unrecorded:
-            rows = read_manifest(self._workspace, stage)[0]
-            audit.findings += (each for name in rows if name in doubtful for each in self._broken(rows[name]))
-            recorded = {state.path for row in rows.values() for state in row.in_place.values()}
+            rows = read_manifest(self._workspace, stage, strict=True)[0]
+            audit.findings += (each for name, row in rows.items() if name in doubtful for each in self._broken(row))
+            recorded = self._recorded(rows)
             audit.findings += (each for each in unrecorded if each.path not in recorded and self._is_there(each.path))
         for path in leftovers(self._workspace, stage, is_locked=is_locked):
             recorded_path = self._workspace.relative(path)
@@ -116,7 +116,7 @@ class Auditor:
     def _broken(self, row: Row) -> Iterator[Finding]:
         """Yield what is wrong with the outputs of a row."""
         for state in row.in_place.values():
-            problem, detail, unseen = self._compared(state)
+            problem, detail, unseen = compared(self._workspace, state)
             if problem:
                 older = not row.outputs
                 yield Finding(
@@ -130,28 +130,9 @@ class Auditor:
                     category=row.category,
                 )
 
-    def _compared(self, state: FileState) -> tuple[Problem | None, str, bool]:
-        """Return (what is wrong, what is there instead, whether size and times hide it)."""
-        path = self._workspace.absolute(state.path)
-        try:
-            size = os.stat(path).st_size
-            if size != state.size:
-                return Problem.CHANGED, f"{size} bytes instead of {state.size}", False
-            found = digest_state(path, state.path)
-        except (FileNotFoundError, NotADirectoryError):
-            return Problem.MISSING, "", False
-        except OSError as error:
-            return Problem.UNREADABLE, error.strerror or str(error), False
-        except StageError as error:
-            return Problem.CHANGED, error.message, False
-        if not state.digest or found.digest == state.digest:
-            return None, "", False
-        is_unseen = msgspec.structs.replace(found, digest=state.digest) == state
-        return Problem.CHANGED, f"{_short(found)} instead of {_short(state)}", is_unseen
-
     def _unrecorded(self, stage: str, rows: Mapping[str, Row], audit: Audit) -> list[Finding]:
         """Return the files in the stage's folders that no row speaks of; those of gone documents are only counted."""
-        recorded = {state.path for row in rows.values() for state in row.in_place.values()}
+        recorded = self._recorded(rows)
         found: list[Finding] = []
         for kind, entry in self._workspace.kinds().items():
             if entry["stage"] != stage:
@@ -166,6 +147,11 @@ class Auditor:
                     found.append(Finding(stage=stage, problem=Problem.UNRECORDED, path=path))
         return found
 
+    def _recorded(self, rows: Mapping[str, Row]) -> set[str]:
+        """Return the paths that rows of a stage speak of, and those that were imported into its folders."""
+        imported = read_manifest(self._workspace, IMPORTED)[0]
+        return {state.path for each in (imported, rows) for row in each.values() for state in row.in_place.values()}
+
     def _listed(self, stage: str, top: Path, found: list[Finding]) -> Iterator[str]:
         """Yield the files below a folder as rows record them; what cannot be listed is itself a finding."""
 
@@ -178,6 +164,26 @@ class Auditor:
         for folder, folders, names in os.walk(top, onerror=failed):
             folders.sort()
             yield from (self._workspace.relative(os.path.join(folder, name)) for name in sorted(names))
+
+
+def compared(workspace: Workspace, state: FileState) -> tuple[Problem | None, str, bool]:
+    """Return (what is wrong, what is there instead, whether size and times hide it)."""
+    path = workspace.absolute(state.path)
+    try:
+        size = os.stat(path).st_size
+        if size != state.size:
+            return Problem.CHANGED, f"{size} bytes instead of {state.size}", False
+        found = digest_state(path, state.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Problem.MISSING, "", False
+    except OSError as error:
+        return Problem.UNREADABLE, error.strerror or str(error), False
+    except StageError as error:
+        return Problem.CHANGED, error.message, False
+    if not state.digest or found.digest == state.digest:
+        return None, "", False
+    is_unseen = msgspec.structs.replace(found, digest=state.digest) == state
+    return Problem.CHANGED, f"{_short(found)} instead of {_short(state)}", is_unseen
 
 
 def _short(state: FileState) -> str:

@@ -11,7 +11,7 @@ import attrs
 import filelock
 import msgspec
 
-from docparse_runner._manifest import sync_folder
+from docparse_runner._files import sync_folder
 from docparse_runner._row import Row
 from docparse_runner.errors import ManifestError, UsageError
 

@@ -153,6 +153,8 @@ class StageHooks:
         after_item: called once per item after its row is on disk.
         heartbeat: called every ``heartbeat_s`` seconds.
         heartbeat_s: seconds between two heartbeats; None means ``diagnostics_interval_s``.
+        hears_unchanged: whether `after_item` is called for items that are up to date; where nobody listens they are
+            found several times as fast.
     """
 
     before_stage: Callable[[StageContext], object] = _nothing
@@ -161,3 +163,8 @@ class StageHooks:
     after_item: Callable[[WorkItem, ItemOutcome, StageContext], object] = _nothing
     heartbeat: Callable[[Progress, StageContext], object] = _nothing
     heartbeat_s: float | None = None
+    hears_unchanged: bool = attrs.field()
+
+    @hears_unchanged.default
+    def _if_it_hears_anything(self) -> bool:
+        return self.after_item is not _nothing

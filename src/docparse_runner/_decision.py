@@ -18,6 +18,7 @@ GRANULARITY_NS = 2_000_000_000
 """A file changed this shortly before it was recorded may have been changed again within the clock's granularity."""
 
 _NAME_MAX = 255
+_RESULTS = ("success", "partial", "skip")
 _MIB = 2**20
 
 
@@ -85,10 +86,30 @@ class Decider:
     upstreams: Mapping[str, Upstream]
     timeout_s: float = 0.0
 
+    def is_settled(self, row: Row, kind: str, path: str) -> bool:
+        """Whether an item with this one input is up to date, without any doubt; ``decide`` would say so too."""
+        if row.stage_version != self.stage_version or row.cfg_hash != self.cfg_hash or row.status not in _RESULTS:
+            return False
+        state = row.inputs.get(kind)
+        if state is None or not state.digest or len(row.inputs) != 1:
+            return False
+        if state.mtime_ns >= _started_ns(row.started_at) - GRANULARITY_NS:
+            return False
+        try:
+            return state.same_stat(os.stat(path)) and all(
+                each.same_stat(os.stat(self.workspace.absolute(each.path))) for each in row.outputs.values()
+            )
+        except (OSError, ValueError):  # the latter for a path that cannot be one, in a garbled row
+            return False
+
     def decide(self, item: WorkItem, row: Row | None) -> Decision:
         """Return what to do with an item whose last row is `row`."""
-        if impossible := self._impossible(item):
+        decision = self._decide(item, row)
+        if decision.action is not Action.SKIP and (impossible := _impossible(item)):
             return Decision(action=Action.FAIL, reason="", row=row, error=impossible)
+        return decision
+
+    def _decide(self, item: WorkItem, row: Row | None) -> Decision:
         if item.removed:
             return Decision(action=Action.RUN, reason=GONE, row=row)
         if waiting := self._waiting(item):
@@ -105,15 +126,6 @@ class Decider:
         if not decision.reason and row is not None:
             self._compare(item, row, decision)
         return decision
-
-    def _impossible(self, item: WorkItem) -> ErrorRecord | None:
-        for path in item.outputs.values():
-            long = [part for part in os.fsencode(path).split(b"/") if len(part) > _NAME_MAX]
-            if long:
-                shown = os.fsdecode(long[0][:40])
-                message = f"its output would need a name longer than {_NAME_MAX} bytes ({shown}…); rename the document"
-                return ErrorRecord(category=str(Category.INPUT), message=message, type="name too long")
-        return None
 
     def _known(self, item: WorkItem, stats: Mapping[str, os.stat_result]) -> dict[str, str]:
         """Return the digests that producers recorded and whose files are as they were."""
@@ -135,7 +147,9 @@ class Decider:
                 continue
             row = upstream.rows.get(item.item_id)
             maker = upstream.stage or kind
-            if not item.inputs[kind].exists():
+            path = item.inputs[kind]
+            left_over = self.workspace.holds(path) and not upstream.has_made(kind, item.item_id)
+            if left_over or not path.exists():
                 return maker
             if row is None:
                 continue
@@ -200,10 +214,16 @@ class Decider:
         return self.timeout_s
 
     def _inputs_same(self, row: Row, decision: Decision) -> _Same:
-        if set(row.inputs) != set(decision.stats):
+        if row.inputs.keys() != decision.stats.keys():
             return _Same.NO
-        answers = {self._input_same(row, kind, found, decision) for kind, found in decision.stats.items()}
-        return next((answer for answer in (_Same.NO, _Same.MAYBE) if answer in answers), _Same.YES)
+        same = _Same.YES
+        for kind, found in decision.stats.items():
+            answer = self._input_same(row, kind, found, decision)
+            if answer is _Same.NO:
+                return answer
+            if answer is _Same.MAYBE:
+                same = answer
+        return same
 
     def _input_same(self, row: Row, kind: str, found: os.stat_result, decision: Decision) -> _Same:
         state = row.inputs[kind]
@@ -214,14 +234,14 @@ class Decider:
             return _Same.NO
         if self.options.verify_hash or not state.same_stat(found):
             return _Same.MAYBE
-        return _Same.MAYBE if state.mtime_ns >= _started_ns(row) - GRANULARITY_NS else _Same.YES
+        return _Same.MAYBE if state.mtime_ns >= _started_ns(row.started_at) - GRANULARITY_NS else _Same.YES
 
     def _outputs_same(self, row: Row) -> tuple[_Same, str]:
         same = _Same.MAYBE if self.options.verify_hash and row.outputs else _Same.YES
         for state in row.outputs.values():
             try:
                 found = os.stat(self.workspace.absolute(state.path))
-            except OSError:
+            except (OSError, ValueError):  # the latter for a path that cannot be one, in a garbled row
                 return _Same.NO, "output missing"
             if state.size != found.st_size:
                 return _Same.NO, "output changed"
@@ -230,8 +250,19 @@ class Decider:
         return same, ""
 
 
-def _started_ns(row: Row) -> int:
+def _impossible(item: WorkItem) -> ErrorRecord | None:
+    """Return the error of an item whose outputs cannot be written, whatever happens."""
+    for path in item.outputs.values():
+        long = [part for part in os.fsencode(path).split(b"/") if len(part) > _NAME_MAX]
+        if long:
+            shown = os.fsdecode(long[0][:40])
+            message = f"its output would need a name longer than {_NAME_MAX} bytes ({shown}…); rename the document"
+            return ErrorRecord(category=str(Category.INPUT), message=message, type="name too long")
+    return None
+
+
+def _started_ns(started_at: str) -> int:
     try:
-        return int(dt.datetime.fromisoformat(row.started_at).timestamp() * 1e9)
+        return int(dt.datetime.fromisoformat(started_at).timestamp() * 1e9)
     except ValueError:
         return 0  # a garbled row: no time of a file is trusted

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from docparse_runner._files import empty, put
+from docparse_runner._files import empty, put, sync_folder
 from docparse_runner._row import FileState
 from docparse_runner._wire import Task
 from docparse_runner._workspace import Workspace
@@ -61,10 +61,24 @@ class Desk:
             done[kind] = put(path, task.outputs[kind], self._workspace.relative(task.outputs[kind]))
         if not task.removed:
             mine = {self._workspace.absolute(state.path) for state in done.values()}
-            for old in task.recorded_outputs:
-                if old not in mine:
+            # No row may know of what this result lacks: it is of a run that was killed, or the document was gone.
+            lacking = {path for kind, path in task.outputs.items() if kind not in staged}
+            for old in {*task.recorded_outputs, *lacking} - mine:
+                if self._is_of(task, old):
                     Path(old).unlink(missing_ok=True)
         return {kind: done[kind] for kind in staged}
+
+    def withdraw(self, task: Task) -> None:
+        """Remove the receipt of an effect that is about to change: killed in between, the effect is made again."""
+        for path in map(Path, {*task.recorded_outputs, *task.outputs.values()}):
+            if self._is_of(task, str(path)) and path.exists():
+                path.unlink()
+                sync_folder(path.parent)
+
+    def _is_of(self, task: Task, old: str) -> bool:
+        """Whether a recorded output can be this item's; a garbled row may name that of another document."""
+        _kind, _, name = self._workspace.relative(old).partition("/")
+        return name.startswith(task.item_id) or old in task.outputs.values()
 
     def clean(self) -> None:
         """Empty what was used."""

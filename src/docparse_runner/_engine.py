@@ -25,6 +25,7 @@ from docparse_runner._options import as_plain
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._run import Parts, Run
 from docparse_runner._runner_options import StageOptions
+from docparse_runner._versions import versions_of
 from docparse_runner._workspace import Workspace, write_atomically
 from docparse_runner.errors import DocparseError, PluginError, UsageError
 from docparse_runner.executors import PREFETCH_MAX, Executor, Setup
@@ -77,9 +78,10 @@ def run_stage(  # noqa: PLR0913 - the well-known four, and what a caller may bri
         staging = _fresh_staging(workspace, part_name(plan.stage_name, shard), context.run_id)
         try:
             sink = sink or JsonlSink(workspace, plan.stage_name, context.run_id, shard)
-            run = Run(_parts(context, factory, hooks or StageHooks(), sink, make, staging))
+            parts = _parts(context, factory, hooks or StageHooks(), sink, make, staging)
             sink.log_config(plan.stage_name, _snapshot(context))
-            return _watched(run, context)
+            with contextlib.closing(parts.rows):
+                return _watched(Run(parts), context)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -278,6 +280,7 @@ def _snapshot(context: StageContext) -> dict[str, Any]:
         "options": as_plain(context.options),
         "runner": as_plain(context.runner),
         "resolved": dict(context.resolved),
+        "versions": versions_of(context.stage.name),
     }
 
 

@@ -90,9 +90,15 @@ def load_entry(group: str, name: str, what: str) -> Any:
     entry, *rivals = found[name]
     if rivals:
         owners = ", ".join(_distribution(each) for each in (entry, *rivals))
-        raise PluginError(name, f"is claimed by several packages ({owners}); uninstall all but one")
+        raise PluginError(name, f"is claimed by several packages: {owners}", "uninstall all but one")
     try:
         return entry.load()
     except (Exception, SystemExit) as error:  # importing a plugin runs its code: anything can come out
-        reason = f"cannot be loaded: {type(error).__name__}: {error}"
-        raise PluginError(name, f"{reason} (pip install {_distribution(entry)})") from error
+        problem = f"cannot be loaded: {type(error).__name__}: {error}"
+        raise PluginError(name, problem, _reinstalled(entry, error)) from error
+
+
+def _reinstalled(entry: metadata.EntryPoint, error: BaseException) -> str:
+    """Return the command that brings what an import lacks: of the core's names, a newer core."""
+    lacks_core = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "docparse_runner"
+    return f"pip install {'--upgrade docparse-runner ' if lacks_core else ''}{_distribution(entry)}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from docparse_runner._decision import Action, Decision
-from docparse_runner._model import StagePlan, WorkItem
+from docparse_runner._model import StagePlan, Unchanged, WorkItem
 from docparse_runner._reader import Reader
 from docparse_runner._row import GONE, ErrorRecord, Row
 from docparse_runner._selection import Selection
@@ -41,13 +41,15 @@ class Feed:
         self.is_whole = False
         self.is_exhausted = False
 
-    def next_item(self) -> WorkItem | None:
+    def next_item(self) -> WorkItem | Unchanged | None:
         """Return the next item, or None when there is none now, or none any more.
 
         Raises:
             DocparseError: the planner raised, or yielded something else than items.
         """
         while (item := self._read()) is not None:
+            if isinstance(item, Unchanged):
+                return item
             if not isinstance(item, WorkItem):
                 raise PluginError(self._plan.stage_name, f"its plan must yield WorkItem, not {type(item).__name__}")
             if self._selection.is_everything or self._selection.wants(item.item_id):
@@ -75,7 +77,8 @@ class Feed:
     def gone_rows(self) -> list[Row]:
         """Return the rows of documents that were recorded, are of this shard and are not in the plan any more."""
         covers, wants = self._plan.covers, self._selection.wants
-        return [row for item_id, row in self._rows.items() if row.status != GONE and covers(item_id) and wants(item_id)]
+        missing = (self._rows.get(item_id) for item_id in self._rows if covers(item_id) and wants(item_id))
+        return [row for row in missing if row is not None and row.status != GONE]
 
     def refusal(self, item: WorkItem) -> Decision | None:
         """Return the decision that refuses an id which came before, else None."""

@@ -48,6 +48,15 @@ def put(staged: Path, final: str, recorded: str) -> FileState:
     return FileState.of(recorded, os.stat(final), digest)
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def empty(folder: Path) -> None:
     """Remove what lies in a folder, which is made if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)

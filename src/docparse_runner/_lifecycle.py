@@ -8,17 +8,21 @@ from docparse_runner._context import Progress, StageContext, StageHooks
 from docparse_runner._model import ItemOutcome, WorkItem
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._plugins import Listener
+from docparse_runner._secrets import Redactor
 from docparse_runner.errors import DocparseError, PluginError
 
 
 class Lifecycle:
     """Calls the hooks of a stage and of the watchers beside it."""
 
-    def __init__(self, stage: Listener, watchers: Sequence[Listener], tell: Callable[[str], None]) -> None:
-        """Keep them; `tell` is called with the traceback of a watcher that raised."""
+    def __init__(
+        self, stage: Listener, watchers: Sequence[Listener], tell: Callable[[str], None], hide: Redactor | None = None
+    ) -> None:
+        """Keep them; `tell` is called with the traceback of a watcher that raised, from which `hide` takes secrets."""
         self._stage = stage
         self._watchers = list(watchers)
         self._tell = tell
+        self._hide = hide or Redactor()
         self._item_listeners = [watcher for watcher in watchers if watcher.hears_items]
         self.dropped: list[str] = []
 
@@ -31,6 +35,7 @@ class Lifecycle:
             after_item=self._after_item,
             heartbeat=self._heartbeat,
             heartbeat_s=heartbeat_s,
+            hears_unchanged=any(each.hears_unchanged for each in (self._stage, *self._watchers)),
         )
 
     def _before_stage(self, context: StageContext) -> None:
@@ -57,11 +62,12 @@ class Lifecycle:
             summary = self._strictly(self._stage, lambda: self._stage.after_stage(outcome, context))
         finally:
             self._softly(self._watchers, lambda each: each.after_stage(outcome, context))
-        return summary or {}
+        return self._hide.data(summary or {})  # type: ignore[no-any-return]  # JSON data as it came
 
     def _strictly(self, listener: Listener, call: Callable[[], Any]) -> Any:
         try:
-            return call()
+            with self._hide.errors():
+                return call()
         except DocparseError:
             raise
         except Exception as error:  # a plugin's own code
@@ -70,7 +76,8 @@ class Lifecycle:
     def _softly(self, listeners: Sequence[Listener], call: Callable[[Listener], Any]) -> None:
         for listener in tuple(listeners):
             try:
-                call(listener)
+                with self._hide.errors():
+                    call(listener)
             except Exception:  # noqa: BLE001 - a watcher's own code must not change a run
                 self._tell(f"watcher {listener.name} is dropped for the rest of the run:\n{traceback.format_exc()}")
                 self.dropped.append(listener.name)

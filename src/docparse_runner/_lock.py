@@ -16,7 +16,7 @@ import filelock
 
 from docparse_runner._manifest import merge_shards, part_name
 from docparse_runner._workspace import Workspace, write_atomically
-from docparse_runner.errors import UsageError
+from docparse_runner.errors import ManifestError, UsageError
 
 _POLL_S = 0.1
 
@@ -33,13 +33,17 @@ def run_lock(workspace: Workspace, stage: str, shard: str = "", *, wait: bool = 
 
     Raises:
         UsageError: somebody else runs; the message says who and since when.
+        ManifestError: the lock cannot be written.
     """
     name = part_name(stage, shard)
     lock = _lock(workspace, name)
     if lock.is_locked:
         lock.acquire(timeout=0)  # by this very thread: locks are one object a thread and path
     else:
-        _start(workspace, stage, name, lock, wait=wait)
+        try:
+            _start(workspace, stage, name, lock, wait=wait)
+        except OSError as error:
+            raise ManifestError.of(error, workspace.locks) from error
     try:
         yield
     finally:

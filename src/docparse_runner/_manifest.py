@@ -7,14 +7,16 @@ at most the last line; the next append fences it off with a newline (measured: 6
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import filelock
 import msgspec
 
+from docparse_runner._files import sync_folder
 from docparse_runner._row import ErrorRecord, FileState, Row
+from docparse_runner._row_index import UNREADABLE, RowIndex
 from docparse_runner._workspace import Workspace, write_atomically
 from docparse_runner.errors import ManifestError
 
@@ -67,9 +69,9 @@ class JsonlSink:
         self._run_id = run_id
         self._path = manifest_path(workspace, stage, shard)
         self._attempts_path = workspace.manifests / f"{part_name(stage, shard)}.attempts.jsonl"
-        self._encode = msgspec.json.Encoder().encode
-        self._lines: list[bytes] = []
-        self._attempts: list[bytes] = []
+        self._encode_into = msgspec.json.Encoder().encode_into
+        self._rows = bytearray()
+        self._attempts = bytearray()
 
     def log_config(self, stage: str, snapshot: Mapping[str, Any]) -> None:
         """Write the stage's part of ``runs/<run id>/config.json``.
@@ -92,19 +94,30 @@ class JsonlSink:
         extras: Mapping[str, Any],
     ) -> None:
         """Append a row with the status in `extras` (``success`` or ``partial``)."""
-        outputs = dict(output_paths)
-        self._row(stage, item_id, input_path, {"outputs": outputs, "duration_s": duration_s, **extras})
+        first = next(iter(output_paths.values())).path if output_paths else ""
+        row = Row(
+            run_id=self._run_id,
+            stage=stage,
+            item_id=item_id,
+            doc_id=item_id,
+            input_path=input_path,
+            output_path=first,
+            outputs=output_paths,
+            duration_s=duration_s,
+            **extras,
+        )
+        self._add(row)
 
     def log_skip(self, stage: str, item_id: str, input_path: str, reason: str, extras: Mapping[str, Any]) -> None:
         """Append a row with status ``skip`` or ``gone``."""
-        self._row(stage, item_id, input_path, {"status": "skip", "reason": reason, "outputs": {}, **extras})
+        self._add(self._fruitless(stage, item_id, input_path, {"status": "skip", "reason": reason, **extras}))
 
     def log_failure(
         self, stage: str, item_id: str, input_path: str, error: ErrorRecord, extras: Mapping[str, Any]
     ) -> None:
         """Append a row with status ``failure``."""
-        fields = {"status": "failure", "category": error.category, "error": error, "outputs": {}, **extras}
-        self._row(stage, item_id, input_path, fields)
+        fields = {"status": "failure", "category": error.category, "error": error, **extras}
+        self._add(self._fruitless(stage, item_id, input_path, fields))
 
     def log_attempt(self, stage: str, item_id: str, attempt: int, event: str, extras: Mapping[str, Any]) -> None:
         """Append a line to the attempts log at the next flush."""
@@ -116,30 +129,35 @@ class JsonlSink:
             "event": event,
             **extras,
         }
-        self._attempts.append(self._encode(line))
+        self._encode_into(line, self._attempts, -1)
+        self._attempts += b"\n"
 
-    def _row(self, stage: str, item_id: str, input_path: str, fields: Mapping[str, Any]) -> None:
-        outputs = fields["outputs"]
-        row = Row(
+    def _fruitless(self, stage: str, item_id: str, input_path: str, fields: Mapping[str, Any]) -> Row:
+        """Return the row of an item without outputs."""
+        return Row(
             run_id=self._run_id,
             stage=stage,
             item_id=item_id,
             doc_id=item_id,
             input_path=input_path,
-            output_path=next(iter(outputs.values())).path if outputs else "",
+            output_path="",
+            outputs={},
             **fields,
         )
-        self._lines.append(self._encode(row))
+
+    def _add(self, row: Row) -> None:
+        self._encode_into(row, self._rows, -1)
+        self._rows += b"\n"
 
     def flush(self) -> None:
         """Append and sync the rows gathered so far, then the attempts."""
-        if self._lines:
-            append_lines(self._path, self._lines)
-            self._lines = []
+        if self._rows:
+            append_lines(self._path, self._rows)
+            self._rows.clear()
         if self._attempts:
             with _telling(self._attempts_path), self._attempts_path.open("ab") as file:
-                file.write(b"\n".join(self._attempts) + b"\n")
-            self._attempts = []
+                file.write(self._attempts)
+            self._attempts.clear()
 
 
 _ENDING = ".manifest.jsonl"
@@ -188,32 +206,29 @@ def merge_shards(workspace: Workspace, stage: str, name: str) -> None:
         if path == own or (count and path.name.partition("of")[2].partition(".")[0] == count):
             continue
         *lines, torn = path.read_bytes().split(b"\n")
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with contextlib.suppress(*UNREADABLE):
             msgspec.json.decode(torn, type=Row)
             lines.append(torn)  # all but its end of line was written; what is torn is nobody's row
-        append_lines(own, lines)
+        append_lines(own, b"".join(line + b"\n" for line in lines))
         path.unlink()
         sync_folder(path.parent)
 
 
-def read_manifest(workspace: Workspace, stage: str) -> tuple[dict[str, Row], int]:
-    """Return (item id → its last row, number of unreadable lines) of a stage, its shards included."""
-    rows: dict[str, Row] = {}
-    bad = 0
-    for path in manifest_paths(workspace, stage):
-        found, unreadable = read_rows_of(path)
-        rows.update(found)
-        bad += unreadable
-    return rows, bad
+def read_manifest(workspace: Workspace, stage: str, *, strict: bool = False) -> tuple[RowIndex, int]:
+    """Return (item id → its last row, number of unreadable lines) of a stage, its shards included.
+
+    See ``RowIndex``; one that is not strict may find some more of them later.
+    """
+    index = RowIndex(manifest_paths(workspace, stage), strict=strict)
+    return index, index.unreadable
 
 
-def append_lines(path: Path, lines: Iterable[bytes]) -> None:
+def append_lines(path: Path, data: bytes | bytearray) -> None:
     """Append whole lines and sync them, fencing off a torn tail.
 
     Raises:
         ManifestError: the file could not be written; it was cut back to what it was.
     """
-    data = b"".join(line + b"\n" for line in lines)
     with _telling(path), filelock.FileLock(f"{path}.lock"):
         _append(path, data)
 
@@ -228,7 +243,7 @@ def _telling(path: Path) -> Iterator[None]:
         raise ManifestError(msg) from error
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append(path: Path, data: bytes | bytearray) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         size = os.fstat(descriptor).st_size
@@ -236,7 +251,7 @@ def _append(path: Path, data: bytes) -> None:
             data = b"\n" + data  # somebody died in the middle of a line; without a fence ours would be glued to it
         try:
             _write_all(descriptor, data)
-            os.fsync(descriptor)
+            getattr(os, "fdatasync", os.fsync)(descriptor)  # syncs the new size too; macOS has only the other
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, size)  # nothing of this batch was acknowledged, and we hold the lock
@@ -247,39 +262,8 @@ def _append(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def read_rows_of(path: Path) -> tuple[dict[str, Row], int]:
-    """Return (item id → its last row, number of unreadable lines) of a manifest; an absent one is empty.
-
-    A torn or garbled line is skipped and counted, never raised.
-    """
-    decode = msgspec.json.Decoder(Row).decode
-    rows: dict[str, Row] = {}
-    bad = 0
-    try:
-        file = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        return rows, bad
-    with file:
-        for line in file:
-            try:
-                row = decode(line)
-            except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
-                bad += bool(line.strip())
-                continue
-            rows[row.item_id] = row
-    return rows, bad
+def _write_all(descriptor: int, data: bytes | bytearray) -> None:
+    done = 0
+    while done < len(data):
+        with memoryview(data) as view, view[done:] as rest:
+            done += os.write(descriptor, rest)

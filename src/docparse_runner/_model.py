@@ -29,7 +29,7 @@ _not_negative = validators.ge(0.0)
 
 
 def _paths(value: Mapping[str, str | Path]) -> dict[str, Path]:
-    return {name: Path(path) for name, path in value.items()} if value else {}
+    return {name: path if isinstance(path, Path) else Path(path) for name, path in value.items()}
 
 
 class Status(StrEnum):
@@ -217,6 +217,21 @@ class WorkItem:
             raise ValueError(msg)
 
 
+@attrs.frozen
+class Unchanged:
+    """In a plan, instead of the items: documents for which nothing has to be done.
+
+    Attributes:
+        count: how many.
+    """
+
+    count: int
+
+
+IsUnchanged = Callable[[str, str, str], bool]
+"""(item id, kind of its one input, its path) → whether nothing has to be done, by the last row and ``stat`` alone."""
+
+
 @attrs.frozen(kw_only=True)
 class StagePlan:
     """The items of one run of one stage.
@@ -229,6 +244,7 @@ class StagePlan:
         config_hash: enters the fingerprint.
         unique_ids: whether the planner guarantees that no id repeats; else the runner keeps track of them.
         covers: asked once the items are exhausted, of a recorded id that was not among them: is that document gone?
+        items_unless: returns the items without those that are unchanged, which are only counted; or None.
     """
 
     stage_name: str = attrs.field(validator=validators.min_len(1))
@@ -238,6 +254,7 @@ class StagePlan:
     config_hash: str = ""
     unique_ids: bool = False
     covers: Callable[[str], bool] = lambda _item_id: False
+    items_unless: "Callable[[IsUnchanged], Iterable[WorkItem | Unchanged]] | None" = None
 
 
 @attrs.frozen(kw_only=True)

@@ -8,13 +8,14 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 from attrs import validators
 
+from docparse_runner._secrets import Redactor
 from docparse_runner.errors import UsageError
 
 _KEY = "docparse"
@@ -72,6 +73,15 @@ class OptionSpec:
         """Return the flag without a value, for example ``--max-tokens``."""
         return "--" + self.name.replace("_", "-")
 
+    def variable(self, stage: str) -> str:
+        """Return the variable that sets the option of a stage."""
+        return f"DOCPARSE_{'shared' if self.shared else stage}__{self.name}".upper().replace("-", "_")
+
+    @property
+    def file_key(self) -> str:
+        """Return the key, and in capitals the end of the variable, that names the file of a secret."""
+        return f"{self.name}_file"
+
     @property
     def type_name(self) -> str:
         """Return the word for the type in messages and documentation."""
@@ -89,6 +99,17 @@ class OptionSpec:
         if self.multiple:
             return ", ".join(map(str, self.default))
         return f"{self.default} {self.unit}".strip()
+
+
+def _each_in(choices: tuple[str, ...]) -> Callable[[Any, Any, Any], Any]:
+    """Return a validator of a value, or of each value of a tuple."""
+    one = validators.in_(choices)
+
+    def check(instance: Any, attribute: Any, value: Any) -> None:
+        for each in value if isinstance(value, tuple) else (value,):
+            one(instance, attribute, each)
+
+    return check
 
 
 def option(  # noqa: PLR0913 - one argument for each thing an option can be
@@ -115,7 +136,7 @@ def option(  # noqa: PLR0913 - one argument for each thing an option can be
         unit: of the value (``tokens``, ``seconds``).
         affects_output: whether another value gives other outputs; if so, a change makes everything run again.
         shared: one value for all stages that declare a shared option of this name.
-        secret: comes from the environment or a file only and is never shown, hashed or stored.
+        secret: a text that comes from the environment or a file of its own, and is never shown, hashed or stored.
         choices: the allowed words.
         ge: lowest allowed value; `gt` excludes it.
         gt: see `ge`.
@@ -130,7 +151,7 @@ def option(  # noqa: PLR0913 - one argument for each thing an option can be
         if bound is not None
     ]
     if choices:
-        checks.append(validators.in_(tuple(choices)))
+        checks.append(_each_in(tuple(choices)))
     checks = [validators.optional(check) for check in checks] if default is None else checks
     meta = _Meta(
         help=help,
@@ -167,15 +188,26 @@ def specs_of(cls: type[Any] | None) -> list[OptionSpec]:
     """Return the options of an options class in the order of its fields.
 
     Raises:
-        TypeError: `cls` is not an attrs class, a field was not made with ``option()`` or has an unsupported type.
+        TypeError: `cls` is not an attrs class, a field was not made with ``option()`` or has an unsupported type, or a
+            secret is something else than a text that only the user knows.
     """
     if cls is None:
         return []
     if not attrs.has(cls):
         msg = f"the options class {cls.__qualname__} must be an attrs class"
         raise TypeError(msg)
+    found = list(_specs(cls))
+    names = {spec.name for spec in found}
+    for spec in found:
+        if spec.secret and (spec.type is not str or spec.default or spec.file_key in names):
+            where = f"{cls.__qualname__}.{spec.name}"
+            msg = f"{where}: a secret is a text without a default, and has no option {spec.file_key} beside it"
+            raise TypeError(msg)
+    return found
+
+
+def _specs(cls: type[Any]) -> Iterator[OptionSpec]:
     hints = typing.get_type_hints(cls)
-    found = []
     for field in attrs.fields(cls):
         where = f"{cls.__qualname__}.{field.name}"
         meta = field.metadata.get(_KEY)
@@ -183,54 +215,13 @@ def specs_of(cls: type[Any] | None) -> list[OptionSpec]:
             msg = f"{where} must be made with docparse_runner.option()"
             raise TypeError(msg)
         kind, multiple = _scalar(hints.get(field.name), where)
-        found.append(
-            OptionSpec(
-                name=field.name,
-                type=kind,
-                multiple=multiple,
-                default=field.default,
-                **attrs.asdict(meta, recurse=False),
-            )
+        yield OptionSpec(
+            name=field.name,
+            type=kind,
+            multiple=multiple,
+            default=field.default,
+            **attrs.asdict(meta, recurse=False),
         )
-    return found
-
-
-def parse(spec: OptionSpec, value: Any, source: str) -> Any:
-    """Return `value`, from TOML or a variable, as the option's type.
-
-    Raises:
-        UsageError: it cannot be read as that type; the message names the source.
-    """
-    if spec.multiple:
-        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple):
-            parts = [parts]
-        return tuple(_parse_one(spec, part, source) for part in parts)
-    return _parse_one(spec, value, source)
-
-
-_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-def _parse_one(spec: OptionSpec, given: Any, source: str) -> Any:
-    value = given
-    if spec.type is bool and isinstance(value, str):
-        value = _WORDS.get(value.lower(), value)
-    elif isinstance(value, str) and spec.type is not str:
-        try:
-            value = spec.type(value)
-        except ValueError:
-            value = None
-    elif isinstance(value, int) and not isinstance(value, bool) and spec.type is float:
-        value = float(value)
-    elif not isinstance(value, str) and spec.name == "error_budget" and isinstance(value, int):
-        value = str(value)
-    if not isinstance(value, spec.type) or (spec.type is int and isinstance(value, bool)):
-        article = "an" if spec.type_name[0] in "aeiou" else "a"
-        shown = "" if spec.secret else f", not {given!r}"
-        msg = f"{source} must be {article} {spec.type_name}{shown}"
-        raise UsageError(msg)
-    return value
 
 
 def build(cls: type[Any], values: Mapping[str, Any], owner: str) -> Any:
@@ -243,11 +234,21 @@ def build(cls: type[Any], values: Mapping[str, Any], owner: str) -> Any:
         return cls(**values)
     except (ValueError, TypeError) as error:
         text = str(error.args[0]) if error.args else type(error).__name__
-        for spec in specs_of(cls):
-            if spec.secret and values.get(spec.name):
-                text = text.replace(str(values[spec.name]), "***")
-        msg = f"{owner}: {text}"
+        hide = Redactor(secret for spec in specs_of(cls) for secret in _secrets(spec, values.get(spec.name)))
+        msg = f"{owner}: {hide.text(text)}"
         raise UsageError(msg) from None
+
+
+def secrets_of(options: Any) -> list[str]:
+    """Return the values of the secret options that are set."""
+    specs = [] if options is None else specs_of(type(options))
+    return [secret for spec in specs for secret in _secrets(spec, getattr(options, spec.name))]
+
+
+def _secrets(spec: OptionSpec, value: Any) -> tuple[str, ...]:
+    if not spec.secret or not value:
+        return ()
+    return tuple(value) if spec.multiple else (value,)
 
 
 def as_plain(options: Any) -> dict[str, Any]:
@@ -258,7 +259,7 @@ def as_plain(options: Any) -> dict[str, Any]:
     for spec in specs_of(type(options)):
         value = getattr(options, spec.name)
         if spec.secret:
-            plain[spec.name] = None if value is None else "***"
+            plain[spec.name] = "***" if value else None
         else:
             plain[spec.name] = _plain(value)
     return plain

@@ -8,17 +8,22 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import attrs
 
 from docparse_runner._manifest import read_manifest
-from docparse_runner._model import Stage, StagePlan, WorkItem
-from docparse_runner._row import GONE, Row
+from docparse_runner._model import IsUnchanged, Stage, StagePlan, Unchanged, WorkItem
+from docparse_runner._row import GONE, IMPORTED, Row
+from docparse_runner._row_index import RowIndex
 from docparse_runner._selection import Selection
-from docparse_runner._workspace import InputRoot, Workspace, quote_id, unquote_id
+from docparse_runner._workspace import InputRoot, Workspace, path_of, quote_id, unquote_id
 from docparse_runner.errors import UsageError
 
 SOURCE = "source"
+
+_COUNTED = 256
+"""So many documents at most are told of at once as unchanged."""
 
 
 @attrs.frozen
@@ -29,11 +34,28 @@ class Upstream:
         stage: who makes it, or an empty string.
         suffixes: how its files end.
         rows: item id → the maker's last row.
+        imported: item id → the row of what the earlier runner made.
     """
 
     stage: str
     suffixes: tuple[str, ...]
     rows: Mapping[str, Row]
+    imported: Mapping[str, Row] = attrs.field(factory=dict)
+
+    def close(self) -> None:
+        """Close the manifests; rows cannot be read any more."""
+        for rows in (self.rows, self.imported):
+            if isinstance(rows, RowIndex):
+                rows.close()
+
+    def has_made(self, kind: str, item_id: str) -> bool:
+        """Whether a file of this kind is a result: recorded as one, or of a maker that has recorded nothing here.
+
+        A file that the maker's manifest does not know is what a killed run left; a maker without a manifest has lost
+        it, or has worked elsewhere.
+        """
+        row = self.rows.get(item_id) or self.imported.get(item_id)
+        return not self.rows if row is None else row.status != GONE and kind in row.in_place
 
 
 def upstreams_of(stage: Stage, workspace: Workspace) -> dict[str, Upstream]:
@@ -43,7 +65,8 @@ def upstreams_of(stage: Stage, workspace: Workspace) -> dict[str, Upstream]:
         UsageError: nobody says how the files of a kind end.
     """
     kinds = workspace.kinds()
-    manifests: dict[str, Mapping[str, Row]] = {}
+    manifests: dict[str, Mapping[str, Row]] = {"": {}}
+    imported = read_manifest(workspace, IMPORTED)[0]
     found = {}
     for kind, declared in stage.consumes.items():
         if kind == SOURCE:
@@ -54,9 +77,9 @@ def upstreams_of(stage: Stage, workspace: Workspace) -> dict[str, Upstream]:
         if not suffixes:
             msg = f"there are no {kind!r} artifacts in {workspace.root}; run the stage that produces them first"
             raise UsageError(msg)
-        if maker and maker not in manifests:
+        if maker not in manifests:
             manifests[maker] = read_manifest(workspace, maker)[0]
-        found[kind] = Upstream(maker, suffixes, manifests.get(maker, {}))
+        found[kind] = Upstream(maker, suffixes, manifests[maker], imported)
     return found
 
 
@@ -115,11 +138,12 @@ class Listing:
         for place in self._places:
             failed = len(self.problems)
             found = False
+            top = os.path.join(place.root.path, "")
             for name in self._workspace.walk(place.root, self._keep, self._failed):
                 found = True
                 item_id = self._item_id(place.root.name, name)
-                if self._is_result(item_id):
-                    yield item_id, os.path.join(place.root.path, name)
+                if self._kind == SOURCE or place.root.name or self._upstreams[self._kind].has_made(self._kind, item_id):
+                    yield item_id, top + name
             place.complete = found and len(self.problems) == failed and not place.root.files
 
     def _failed(self, error: OSError) -> None:
@@ -132,11 +156,6 @@ class Listing:
         if root:
             return f"{root}/{quote_id(stem)}"
         return stem if stem.isprintable() else quote_id(unquote_id(stem))  # the latter for a stray file
-
-    def _is_result(self, item_id: str) -> bool:
-        """Whether a file is what its maker recorded, or nobody's; not of a document that is gone, or that failed."""
-        row = None if self._kind == SOURCE else self._upstreams[self._kind].rows.get(item_id)
-        return row is None or (row.status != GONE and self._kind in row.in_place)
 
     def covers(self, item_id: str) -> bool:
         """Whether an id that the last iteration did not yield is gone: all folders it may lie in were listed whole."""
@@ -158,16 +177,33 @@ class Listing:
     def items(self, suffixes: Mapping[str, str]) -> Iterator[WorkItem]:
         """Yield the items; `suffixes` is kind → suffix of what the stage produces."""
         for item_id, path in self.names():
-            yield WorkItem(
-                item_id=item_id,
-                inputs={self._kind: Path(path), **dict(self._partners(item_id, path))},
-                outputs={kind: self._workspace.artifact(kind, item_id, suffix) for kind, suffix in suffixes.items()},
-            )
+            yield self._item(item_id, path, suffixes)
+
+    def items_unless(self, suffixes: Mapping[str, str], is_unchanged: IsUnchanged) -> Iterator[WorkItem | Unchanged]:
+        """Yield the items that have to be looked at, and how many lie between them that have not."""
+        unchanged = 0
+        for item_id, path in self.names():
+            is_same = is_unchanged(item_id, self._kind, path)
+            unchanged += is_same
+            if unchanged == _COUNTED or (unchanged and not is_same):
+                yield Unchanged(unchanged)
+                unchanged = 0
+            if not is_same:
+                yield self._item(item_id, path, suffixes)
+        if unchanged:
+            yield Unchanged(unchanged)
+
+    def _item(self, item_id: str, path: str, suffixes: Mapping[str, str]) -> WorkItem:
+        return WorkItem(
+            item_id=item_id,
+            inputs={self._kind: path_of(path), **dict(self._partners(item_id, path))},
+            outputs={kind: self._workspace.artifact(kind, item_id, suffix) for kind, suffix in suffixes.items()},
+        )
 
     def _partners(self, item_id: str, path: str) -> Iterable[tuple[str, Path]]:
         """Yield (kind, path) of the other kinds that the stage consumes; a path need not exist."""
         stem = next((path.removesuffix(end) for end in self._ends if path.endswith(end)), path)
-        inside = path.startswith(f"{self._workspace.root}{os.sep}")
+        inside = self._workspace.holds(path)
         for kind, upstream in self._upstreams.items():
             if kind == self._kind:
                 continue
@@ -176,13 +212,16 @@ class Listing:
             yield kind, next((each for each in [*beside, *own] if each.exists()), own[0])
 
 
+_Item = TypeVar("_Item")
+
+
 @attrs.frozen
-class _Lazy:
+class _Lazy(Generic[_Item]):
     """An iterable that starts anew each time it is iterated."""
 
-    start: Callable[[], Iterator[WorkItem]]
+    start: Callable[[], Iterator[_Item]]
 
-    def __iter__(self) -> Iterator[WorkItem]:
+    def __iter__(self) -> Iterator[_Item]:
         return self.start()
 
 
@@ -220,6 +259,9 @@ def default_plan(stage: Stage, listing: Listing, total: int, *, options: object,
         config_hash=cfg_hash,
         unique_ids=not listing.overlapping,
         covers=listing.covers,
+        items_unless=(lambda same: _Lazy(lambda: listing.items_unless(suffixes, same)))
+        if len(stage.consumes) == 1
+        else None,
     )
 
 

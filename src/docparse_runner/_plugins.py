@@ -12,7 +12,7 @@ import pluggy
 
 from docparse_runner import hookspecs
 from docparse_runner._entry_points import STAGES, WATCHERS, listed, load_entry, nearest
-from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Stage, WorkItem
+from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Output, Stage, WorkItem
 from docparse_runner._options import specs_of
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._runner_options import StageOptions
@@ -21,7 +21,10 @@ from docparse_runner.errors import PluginError
 if TYPE_CHECKING:
     from docparse_runner._context import Progress, StageContext
 
-_COMMAND_OPTIONS = {"as_json", "blocked", "config", "data_root", "help", "inputs", "json", "quiet", "verbose", "wait"}
+_COMMAND_OPTIONS = {
+    *("against", "as_json", "blocked", "config", "data_root", "help", "inputs", "json", "profile", "quiet", "save"),
+    *("verbose", "wait"),
+}
 
 
 def _manager(name: str, plugin: object) -> pluggy.PluginManager:
@@ -76,9 +79,8 @@ class StagePlugin:
             raise PluginError(self.name, f"{self.name!r} is a reserved name; choose another")
         if stage.api != API_VERSION:
             older = "docparse-runner" if stage.api > API_VERSION else "the stage"
-            raise PluginError(
-                self.name, f"was written for plugin API {stage.api}, this is {API_VERSION}; upgrade {older}"
-            )
+            problem = f"was written for plugin API {stage.api}, this is {API_VERSION}"
+            raise PluginError(self.name, problem, f"upgrade {older}")
         self._check_options(stage)
         return stage
 
@@ -90,6 +92,28 @@ class StagePlugin:
         taken = sorted(own & ({spec.name for spec in specs_of(StageOptions)} | _COMMAND_OPTIONS))
         if taken:
             raise PluginError(self.name, f"option {taken[0]!r} is one of the command line's own; rename it")
+
+    def defaults(self) -> Any:
+        """Return the stage's options as they are without any setting, None when it has none.
+
+        Raises:
+            PluginError: its options class refuses its own defaults.
+        """
+        try:
+            return self.stage.options() if self.stage.options else None
+        except Exception as error:  # the stage's own code
+            raise PluginError(self.name, f"its options raised {type(error).__name__}: {error}") from error
+
+    def outputs(self, options: object) -> Mapping[str, Output]:
+        """Return kind → ``Output`` under these options.
+
+        Raises:
+            PluginError: the stage's own function raised, or returned something else.
+        """
+        try:
+            return self.stage.outputs(options)
+        except Exception as error:  # the stage's own code
+            raise PluginError(self.name, f"its produces raised {type(error).__name__}: {error}") from error
 
     def has(self, hook: str) -> bool:
         """Whether the stage implements this hook."""
@@ -128,6 +152,18 @@ class StagePlugin:
             raise PluginError(self.name, "docparse_worker() is missing or returned None")
         return opened
 
+    def validate(self, item: WorkItem, context: "StageContext") -> list[str]:
+        """Return the problems that ``docparse_validate`` finds in an item's outputs; to be asked only when it is there.
+
+        Raises:
+            PluginError: it returned something else than sentences.
+        """
+        answer = self._hook.docparse_validate(item=item, context=context)
+        problems = list(answer or ())
+        if isinstance(answer, str) or not all(isinstance(each, str) for each in problems):
+            raise PluginError(self.name, f"docparse_validate() must return sentences, not {answer!r}")
+        return problems
+
     def lifecycle(self) -> "Listener":
         """Return the stage's own lifecycle hooks."""
         return Listener(self.name, self._manager)
@@ -142,6 +178,10 @@ class Listener:
         self._hook = manager.hook
         self.hears_items = any(
             getattr(self._hook, hook).get_hookimpls() for hook in ("docparse_before_item", "docparse_after_item")
+        )
+        self.hears_unchanged = any(
+            getattr(impl.plugin, "docparse_hears_unchanged", True)
+            for impl in self._hook.docparse_after_item.get_hookimpls()
         )
 
     def before_stage(self, context: "StageContext") -> None:

@@ -1,6 +1,8 @@
 """Reads a plan in a thread of its own, as far ahead as it is asked to.
 
 A planner may take its time, or hang on a network file system; deadlines, heartbeats and Ctrl-C must not wait for it.
+It and the engine take turns all the same: two threads that both make many short system calls wait for each other at
+each of them (measured: to find an item up to date took 149 us so, and 87 us in turns).
 """
 
 import queue
@@ -9,6 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 _END = object()
+
+GATHER_S = 0.01
+"""So long at most what a plan gave waits for more of it, in seconds."""
 
 
 class Reader:
@@ -26,6 +31,7 @@ class Reader:
         self._goal = self._read = 0
         self._more = threading.Event()
         self._ended = self._closed = self._hungry = False
+        self._since: float | None = None
         self._error: BaseException | None = None
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.is_done = False
@@ -44,11 +50,11 @@ class Reader:
             while self._may_read() and (item := next(items, _END)) is not _END:
                 self._items.append(item)
                 self._read += 1
-                self._feed_the_hungry()
+                self._tell()
         except BaseException as error:  # noqa: BLE001 - the planner's own code; whatever it is, the engine raises it
             self._error = error
         self._ended = True
-        self._feed_the_hungry()
+        self._wake()
 
     def _may_read(self) -> bool:
         """Wait until more is wanted; return whether anything is."""
@@ -58,16 +64,16 @@ class Reader:
                 self._more.wait()
         return not self._closed
 
-    def _feed_the_hungry(self) -> None:
-        if self._hungry:
+    def _tell(self) -> None:
+        """Wake the engine if it waits for a first item, and when there is all that it asked for."""
+        if self._hungry or self._read >= self._goal:
             self._hungry = False
             self._wake()
 
     def ask(self, count: int) -> None:
-        """Let so many items be read ahead of what was taken."""
-        taken = self._read - len(self._items)
-        if taken + count > self._goal:
-            self._goal = taken + count
+        """Let so many items be read, once all that were read before are taken."""
+        if not self._items and self._read + count > self._goal:
+            self._goal = self._read + count
             self._more.set()
 
     def take(self) -> object | None:
@@ -85,12 +91,22 @@ class Reader:
                 raise self._error
         return None
 
-    def has_something(self) -> bool:
-        """Whether there is an item, or the end, to take now; if not, ``wake`` is called when there is."""
+    def delay(self, now: float) -> float | None:
+        """Return the seconds until something should be taken, None if there is nothing yet: then ``wake`` is called.
+
+        Args:
+            now: monotonic seconds.
+        """
         self._hungry = True
-        if self._items or self._ended:
-            self._hungry = False
-        return not self._hungry
+        if self._ended or (self._items and self._read >= self._goal):
+            return 0.0
+        if not self._items:
+            self._since = None
+            return None
+        self._hungry = False
+        if self._since is None:
+            self._since = now
+        return max(0.0, self._since + GATHER_S - now)
 
     def wait(self, seconds: float) -> None:
         """Wait for ``end_wait``, for so long at most."""

@@ -1,7 +1,7 @@
 """Record, then tell: rows go to the sink, and only once they are durable does an item count and do hooks hear of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -44,7 +44,7 @@ class Job:
         return self.dispatch.attempt if self.dispatch else 0
 
     @property
-    def old_outputs(self) -> dict[str, FileState]:
+    def old_outputs(self) -> Mapping[str, FileState]:
         """Return the outputs of the last good result, which a failure leaves in place."""
         row = self.decision.row
         if row is None or self.torn:
@@ -71,6 +71,7 @@ class Recorder:
     tally: Tally
     _pending: list[tuple[Callable[[], None], Callable[[], object]]] = attrs.field(factory=list, init=False)
     _due: float | None = attrs.field(default=None, init=False)
+    _gone: int = attrs.field(default=0, init=False)
 
     def skip(self, job: Job) -> None:
         """Tell of an item that needs nothing; no row is written."""
@@ -135,7 +136,7 @@ class Recorder:
 
     def failure(self, job: Job, error: ErrorRecord, result: Result | None, worker: str) -> None:
         """Record a final failure; the last good outputs stay."""
-        row, old = job.decision.row, job.old_outputs
+        row, old = job.decision.row, {} if self.context.stage.removes else job.old_outputs
         last_good = (row.last_good or LastGood(row.run_id, old)) if row and old else None
         extras = self._extras(job, worker, result) | {"reason": _why(job, result), "last_good": last_good}
         self.sink.log_failure(*self._whom(job), error, extras)
@@ -167,8 +168,7 @@ class Recorder:
             "metrics": {},
         }
         self.sink.log_skip(self.plan.stage_name, row.item_id, row.input_path, "the document is gone", extras)
-        self.tally.gone += 1
-        self._pending.append((lambda: None, lambda: None))
+        self._gone += 1
 
     def _whom(self, job: Job) -> tuple[str, str, str]:
         first = next((self.context.workspace.relative(path) for path in job.item.inputs.values()), "")
@@ -222,6 +222,8 @@ class Recorder:
         """
         self.sink.flush()
         pending, self._pending, self._due = self._pending, [], None
+        self.tally.gone += self._gone
+        self._gone = 0
         for count, _tell in pending:
             count()  # all of them: a hook that raises must not make recorded items vanish from the counts
         for _count, tell in pending:

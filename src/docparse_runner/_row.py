@@ -3,6 +3,7 @@
 import functools
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,6 +13,9 @@ from docparse_runner.errors import StageError
 
 SCHEMA_VERSION = 1
 """Of a row; it rises when a field changes its meaning."""
+
+IMPORTED = "imported"
+"""Name of the manifest of what the earlier runner made, reason of its rows, and first part of ids without a folder."""
 
 GONE = "gone"
 """Status of a row that says: this document was recorded before and is no longer there."""
@@ -107,7 +111,7 @@ class LastGood(msgspec.Struct, frozen=True, gc=False):
     """
 
     run_id: str
-    outputs: dict[str, FileState]
+    outputs: Mapping[str, FileState]
 
 
 class Row(msgspec.Struct, kw_only=True, gc=False):
@@ -154,13 +158,13 @@ class Row(msgspec.Struct, kw_only=True, gc=False):
     output_path: str
     inputs: dict[str, FileState]
     cfg_hash: str
-    outputs: dict[str, FileState]
+    outputs: Mapping[str, FileState]
     metrics: dict[str, Any]
     error: ErrorRecord | None = None
     last_good: LastGood | None = None
 
     @property
-    def in_place(self) -> dict[str, FileState]:
+    def in_place(self) -> Mapping[str, FileState]:
         """Return the outputs that the row speaks of, or that its failure left."""
         return self.outputs or (self.last_good.outputs if self.last_good else {})
 

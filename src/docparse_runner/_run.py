@@ -1,7 +1,7 @@
 """The loop of a run: draw from the plan, decide, dispatch, handle what comes back, until everything has ended."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -10,17 +10,18 @@ from docparse_runner._context import Progress, Running, StageContext, StageHooks
 from docparse_runner._decision import Action, Decider
 from docparse_runner._feed import Feed
 from docparse_runner._manifest import ManifestSink
-from docparse_runner._model import Output, StagePlan, WorkItem
+from docparse_runner._model import Output, StagePlan, Unchanged, WorkItem
+from docparse_runner._offline import network
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._reader import Reader
 from docparse_runner._record import Job, Recorder
-from docparse_runner._row import Row
+from docparse_runner._row_index import RowIndex
 from docparse_runner._runner_options import StageOptions
 from docparse_runner._scheduler import Rules, Scheduler
 from docparse_runner._selection import Selection
 from docparse_runner._tally import Tally
 from docparse_runner._tasks import task_for
-from docparse_runner.errors import DocparseError
+from docparse_runner.errors import DocparseError, ManifestError
 from docparse_runner.executors import Executor
 
 _DRAW = 256
@@ -52,7 +53,7 @@ class Parts:
     hooks: StageHooks
     options: StageOptions
     decider: Decider
-    rows: dict[str, Row]
+    rows: RowIndex
     sink: ManifestSink
     make_executor: Callable[[], Executor]
     outputs: Mapping[str, Output]
@@ -88,7 +89,7 @@ class Run:
             parts.plan,
             parts.rows,
             Selection.of(options),
-            Reader(parts.plan.items, self._wake),
+            Reader(self._items(), self._wake),
             tell_gone=parts.removes,
         )
         self._jobs: dict[int, Job] = {}
@@ -119,11 +120,14 @@ class Run:
         What was recorded before stays recorded.
         """
         try:
-            self._parts.hooks.before_stage(self._parts.context)
-            self._feed.reader.start()
-            self._loop()
+            with network(allowed=self._parts.options.network):
+                self._parts.hooks.before_stage(self._parts.context)
+                self._feed.reader.start()
+                self._loop()
         except DocparseError as error:
             self._give_up(error)
+        except OSError as error:
+            self._give_up(ManifestError.of(error, self._parts.context.workspace.root))
         except BaseException:
             self._feed.reader.close()
             if self._executor:
@@ -199,9 +203,9 @@ class Run:
     def _timeout(self) -> float:
         """Return how long to wait for the workers, in seconds."""
         now = time.monotonic()
-        if self._wants_more and self._feed.reader.has_something():
-            return 0.0
         due = [self._heartbeat_at, self._recorder.due, self._scheduler.due]
+        if self._wants_more and (delay := self._more_in(now)) is not None:
+            due.append(now + delay)
         return max(0.0, min(at for at in due if at is not None) - now)
 
     def _beat(self) -> None:
@@ -244,9 +248,26 @@ class Run:
 
     # --- plan and decide
 
+    def _items(self) -> Iterable[WorkItem | Unchanged]:
+        """Return the items of the plan; where nobody asks for more, those that are up to date are only counted."""
+        plan, options = self._parts.plan, self._parts.options
+        is_asked = self._parts.hooks.hears_unchanged or options.force or not options.resume or options.verify_hash
+        if plan.items_unless is None or is_asked or not plan.unique_ids or not Selection.of(options).is_everything:
+            return plan.items
+        return plan.items_unless(self._is_unchanged)
+
+    def _is_unchanged(self, item_id: str, kind: str, path: str) -> bool:
+        """Called in the thread that reads the plan."""
+        row = self._parts.rows.get(item_id)
+        if row is None or not self._parts.decider.is_settled(row, kind, path):
+            return False
+        self._parts.rows.drop(item_id)
+        return True
+
     def _draw(self) -> None:
         """Take some items of the plan, ahead of the workers."""
-        self._feed.reader.ask(self._parts.max_queue - self._scheduler.ready)
+        if self._more_in(time.monotonic()) != 0:
+            return
         for _ in range(_DRAW):
             if not self._wants_more:
                 return
@@ -257,7 +278,16 @@ class Run:
                 return
             if item is None:
                 return
-            self._take(item)
+            if isinstance(item, Unchanged):
+                self._tally.unchanged(item.count)
+                self._scheduler.skipped(item.count)
+            else:
+                self._take(item)
+
+    def _more_in(self, now: float) -> float | None:
+        """Let the plan be read ahead and return the seconds until items should be taken, None if that is not known."""
+        self._feed.reader.ask(self._parts.max_queue - self._scheduler.ready)
+        return self._feed.reader.delay(now)
 
     @property
     def _at_limit(self) -> bool:
@@ -279,7 +309,7 @@ class Run:
     def _take(self, item: WorkItem) -> None:
         """Count an item and queue it, unless nothing has to be done."""
         self._tally.planned += 1
-        row = self._parts.rows.pop(item.item_id, None)
+        row = self._parts.rows.take(item.item_id)
         decision = self._feed.refusal(item) or self._parts.decider.decide(item, row)
         job = Job(item, decision, time.monotonic())
         if decision.action is Action.SKIP:
@@ -315,9 +345,8 @@ class Run:
                 self._tally.queue.add(now - job.queued_at)
                 self._parts.hooks.before_item(job.item, self._parts.context)
             self._recorder.attempt(job, "started", "")
-            self._executor.submit(
-                task_for(job, dispatch, self._parts.outputs, self._parts.decider), alone=dispatch.alone
-            )
+            task = task_for(job, dispatch, self._parts.outputs, self._parts.decider, receipts=self._parts.removes)
+            self._executor.submit(task, alone=dispatch.alone)
 
     # --- stopping
 

@@ -35,6 +35,7 @@ class StageDiff:
         options: option of the stage → its values, where they differ.
         runner: the same for the runner's options.
         resolved: the same for what the stage found.
+        versions: the same for the packages that were installed; empty unless both runs recorded them.
         counts: word → numbers of documents, where they differ.
         items: documents that one run did and the other failed.
     """
@@ -44,6 +45,7 @@ class StageDiff:
     options: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
     runner: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
     resolved: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
+    versions: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
     counts: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     items: tuple[ItemChange, ...] = ()
 
@@ -72,6 +74,7 @@ def _stage_diff(stage: str, first: RunRecord, second: RunRecord, ends: list[dict
         options=_changed(before.options, after.options),
         runner=_changed(before.runner, after.runner),
         resolved=_changed(before.resolved, after.resolved),
+        versions=_changed(before.versions, after.versions) if before.versions and after.versions else {},
         counts=_changed(counts[0], counts[1], absent=0),
         items=tuple(_items(*ends)),
     )

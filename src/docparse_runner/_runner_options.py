@@ -67,6 +67,9 @@ class StageOptions:
     executor: str | None = option(
         None, help="Run the workers through this installed executor.", default_text="the policy's", group="Execution"
     )
+    network: bool = option(
+        True, help="Let stages ask model hubs; --no-network tells their libraries to stay offline.", group="Execution"
+    )
     schedule: str = option(
         "fifo",
         help="Order of a bounded window: as planned, small items first, or large items first.",
@@ -74,7 +77,11 @@ class StageOptions:
         group="Execution",
     )
     max_queue: int = option(
-        0, help="Items read ahead of the workers.", default_text="2 x workers + prefetch", group="Execution", ge=0
+        0,
+        help="Items read ahead of the workers.",
+        default_text="258 per worker, and 1024 for sjf and lpt",
+        group="Execution",
+        ge=0,
     )
     limit: int | None = option(None, help="Run at most this many items.", group="Execution", ge=0)
     max_items_per_worker: int = option(

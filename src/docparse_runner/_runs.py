@@ -48,6 +48,7 @@ class StageConfig(msgspec.Struct, frozen=True):
         options: the stage's options.
         runner: the runner's options.
         resolved: what ``docparse_resolve`` returned.
+        versions: distribution → version; empty for a run that did not record them.
     """
 
     stage_version: int = 0
@@ -55,6 +56,7 @@ class StageConfig(msgspec.Struct, frozen=True):
     options: dict[str, Any] = msgspec.field(default_factory=dict)
     runner: dict[str, Any] = msgspec.field(default_factory=dict)
     resolved: dict[str, Any] = msgspec.field(default_factory=dict)
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class StageSummary(msgspec.Struct, frozen=True):

@@ -258,9 +258,9 @@ class Scheduler:
         """Hand out nothing more; the first reason stays."""
         self.stop_reason = self.stop_reason or reason
 
-    def skipped(self) -> None:
-        """Count an item that ended without being queued and is good."""
-        self._ended += 1
+    def skipped(self, count: int = 1) -> None:
+        """Count items that ended without being queued and are good."""
+        self._ended += count
 
     def refused(self) -> None:
         """Count an item that failed without being queued; it counts for the budget and says nothing to the breaker."""

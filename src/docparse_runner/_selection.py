@@ -51,4 +51,6 @@ class Selection:
             place, count = map(int, options.shard.split("/"))
             if count > 1:
                 tests.append(lambda item_id: shard_of(item_id, count) == place)
-        return cls(is_partial, not tests, lambda item_id: all(test(item_id) for test in tests))
+        if not tests:
+            return cls(is_partial, is_everything=True, wants=lambda _item_id: True)
+        return cls(is_partial, is_everything=False, wants=lambda item_id: all(test(item_id) for test in tests))

@@ -61,6 +61,12 @@ class Tally:
     notes: list[str] = attrs.field(factory=list)
     kept_old: int = 0
 
+    def unchanged(self, count: int) -> None:
+        """Count items of the plan that are up to date."""
+        self.planned += count
+        self.skipped += count
+        self.up_to_date += count
+
     def skip(self, reason: str) -> None:
         """Count an item that needed nothing."""
         self.skipped += 1

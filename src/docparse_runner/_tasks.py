@@ -15,7 +15,9 @@ from docparse_runner._workspace import Workspace
 from docparse_runner.errors import StageError
 
 
-def task_for(job: Job, dispatch: Dispatch, outputs: Mapping[str, Output], decider: Decider) -> Task:
+def task_for(
+    job: Job, dispatch: Dispatch, outputs: Mapping[str, Output], decider: Decider, *, receipts: bool = False
+) -> Task:
     """Return what a worker is to do.
 
     Args:
@@ -23,9 +25,15 @@ def task_for(job: Job, dispatch: Dispatch, outputs: Mapping[str, Output], decide
         dispatch: which attempt this is.
         outputs: kind → what the stage declares.
         decider: knows the deadline and the data root.
+        receipts: whether the outputs stand for an effect elsewhere.
     """
     item, row = job.item, job.decision.row
-    old = {path: state.digest for state in job.old_outputs.values() if (path := _inside(state, decider.workspace))}
+    is_good = row is not None and row.status != "failure"  # what a failure left is not compared, only replaced
+    old = {
+        path: state.digest if is_good else ""
+        for state in job.old_outputs.values()
+        if (path := _inside(state, decider.workspace))
+    }
     return Task(
         number=dispatch.number,
         item_id=item.item_id,
@@ -44,6 +52,7 @@ def task_for(job: Job, dispatch: Dispatch, outputs: Mapping[str, Output], decide
         cost_hint=item.cost_hint,
         metadata=dict(item.metadata),
         fingerprint=(row.cfg_hash, row.stage_version) if row else None,
+        receipts=receipts,
     )
 
 

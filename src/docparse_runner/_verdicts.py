@@ -1,6 +1,5 @@
 """What came out of a stage's code: an outcome that keeps the contract, or what went wrong, as data."""
 
-import errno
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +8,8 @@ import msgspec
 
 from docparse_runner._model import ItemOutcome, Status
 from docparse_runner._row import ErrorRecord
-from docparse_runner.errors import Category, StageError
-
-_DISK = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM})
+from docparse_runner._secrets import Redactor
+from docparse_runner.errors import DISK_ERRORS, Category, StageError
 
 
 def outcome_of(answer: object) -> ItemOutcome:
@@ -54,16 +52,16 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def judged(error: BaseException) -> ErrorRecord:
-    """Return what an exception of the stage means."""
+def judged(error: BaseException, hide: Redactor) -> ErrorRecord:
+    """Return what an exception of the stage means; secrets go before texts are cut, which could leave half of one."""
     kind = type(error).__name__
     if isinstance(error, StageError):
         return ErrorRecord.of(error, kind)
-    detail = "".join(traceback.format_exception(error, limit=-12))[-8000:]
-    message = _message(error, kind)
+    detail = hide.text("".join(traceback.format_exception(error, limit=-12)))[-8000:]
+    message = hide.text(_message(error, kind))[:2000]
     if isinstance(error, MemoryError):
         return ErrorRecord(category=str(Category.OOM), message=message, type=kind, detail=detail)
-    if isinstance(error, OSError) and error.errno in _DISK:
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return ErrorRecord(category=str(Category.IO), message=message, retryable=True, type=kind, detail=detail)
     return ErrorRecord(category=str(Category.RUNTIME), message=message, type=kind, detail=detail)
 
@@ -73,4 +71,4 @@ def _message(error: BaseException, kind: str) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - the exception's own code can be as broken as the rest
         text = "(its text cannot be shown)"
-    return f"{kind}: {text}"[:2000] if text else kind
+    return f"{kind}: {text}" if text else kind

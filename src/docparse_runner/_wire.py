@@ -19,7 +19,8 @@ class Task(msgspec.Struct, array_like=True, gc=False):
         optional: kinds of output that need not be written.
         digests: kind → digest of an input that is already known for certain.
         recorded_inputs: kind → digest in the last row; with `check`, equal digests mean there is nothing to do.
-        recorded_outputs: path → digest in the last row; files that the new result lacks are removed.
+        recorded_outputs: path → digest in the last row, empty for what a failure left, which is not compared; those
+            that the new result lacks are removed.
         check: whether the item may turn out to be unchanged.
         attempt: 1 for the first.
         fallback: which fallback to use, or an empty string for none.
@@ -29,6 +30,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
         cost_hint: as planned.
         metadata: as planned.
         fingerprint: (config hash, stage version) of the last row, or None.
+        receipts: whether the outputs stand for an effect elsewhere, so that they go before it changes.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
     cost_hint: float = 0.0
     metadata: dict[str, Any] = {}
     fingerprint: tuple[str, int] | None = None
+    receipts: bool = False
 
 
 class Result(msgspec.Struct, array_like=True, gc=False):
@@ -97,6 +100,7 @@ class WorkerSpec(msgspec.Struct, gc=False):
         slots: file that holds the shared slots.
         slot: number of this worker's slot.
         batch: with more than 1, the stage's worker takes lists of at most so many items.
+        secrets: what must not leave the worker in any text.
         factory: the pickled worker factory, for processes.
     """
 
@@ -111,6 +115,7 @@ class WorkerSpec(msgspec.Struct, gc=False):
     slots: str
     slot: int
     batch: int = 1
+    secrets: list[str] = []
     factory: bytes = b""
 
 

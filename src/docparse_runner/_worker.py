@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from docparse_runner._attempt import Attempt
 from docparse_runner._context import StageContext
 from docparse_runner._desk import Desk
@@ -15,6 +17,7 @@ from docparse_runner._factories import WorkerFactory
 from docparse_runner._gate import Gate, Phase
 from docparse_runner._model import ItemOutcome, Stage
 from docparse_runner._row import ErrorRecord
+from docparse_runner._secrets import Redactor
 from docparse_runner._verdicts import judged, outcome_of, outcomes_of
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._workspace import Workspace
@@ -41,20 +44,34 @@ class ItemRunner:
         self._stack = ExitStack()
         self._began = 0.0, 0.0
         self._workspace = Workspace(Path(spec.root))
+        self._hide = Redactor(spec.secrets)
         self._desk = Desk(Path(spec.staging), self._workspace)
 
     def process(self, unit: Sequence[Task]) -> Iterable[Result]:
-        """Run items together and return a result for each, in order; whatever the stage raises comes back as data."""
+        """Run items together and return a result for each, in order; whatever the stage raises comes back as data.
+
+        Nothing else leaves a worker, so this is where secrets are taken out.
+        """
         if not self._gate.may_start():
             return _returned(unit)
-        return self._together(unit) if len(unit) > 1 else (self._alone(unit[0]),)
+        results = self._together(unit) if len(unit) > 1 else (self._alone(unit[0]),)
+        return map(self._without_secrets, results) if self._hide else results
+
+    def _without_secrets(self, result: Result) -> Result:
+        hide, error = self._hide, result.error
+        result.reason, result.metrics = hide.text(result.reason), hide.data(result.metrics)
+        if error is not None:
+            result.error = msgspec.structs.replace(
+                error, message=hide.text(error.message), detail=hide.text(error.detail)
+            )
+        return result
 
     def _begin(self, task: Task, count: int) -> None:
         self._began = time.time(), time.monotonic()
         self._gate.enter(Phase.RUN, task.number, count)
 
     def _attempt(self, task: Task, place: int = 0) -> Attempt:
-        attempt = Attempt(task, place, self._spec.stage, self._gate, self._desk, self._workspace)
+        attempt = Attempt(task, place, self._spec.stage, self._gate, self._desk, self._workspace, self._hide)
         attempt.read()
         return attempt
 
@@ -89,8 +106,8 @@ class ItemRunner:
         """Run a batch; when the stage has no answer for it, its halves: who is to blame will fail again, alone."""
         self._begin(unit[0], len(unit))
         attempts = [self._attempt(task, place) for place, task in enumerate(unit)]
-        items = [attempt.item() for attempt in attempts if attempt.result is None]
         try:
+            items = [attempt.item() for attempt in attempts if attempt.result is None]
             outcomes = iter(outcomes_of(self._opened(unit[0], len(unit))(items), len(items)) if items else ())
         except SetupError as error:
             yield Result(unit[0].number, "setup", error=error.record)
@@ -142,7 +159,7 @@ class ItemRunner:
         except (UsageError, PluginError) as error:
             raise SetupError(ErrorRecord(category=str(Category.CONFIG), message=str(error), type="config")) from error
         except BaseException as error:
-            raise SetupError(judged(error)) from error
+            raise SetupError(judged(error, self._hide)) from error
         if not callable(opened):
             msg = f"docparse_worker must return a callable, not {type(opened).__name__}"
             raise SetupError(ErrorRecord(category=str(Category.CONFIG), message=msg, type="contract"))

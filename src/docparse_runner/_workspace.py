@@ -1,6 +1,7 @@
 """The data root: where artifacts, manifests, staging and locks live, and how an item id becomes a path and back."""
 
 import errno
+import functools
 import json
 import os
 import re
@@ -23,6 +24,8 @@ def quote_id(path: str) -> str:
 
     The inverse is ``unquote_id``; no two paths have the same id.
     """
+    if path.isascii() and path.isprintable() and "%" not in path:
+        return path
     raw = _UNSAFE.sub(lambda match: b"".join(b"%%%02X" % byte for byte in match[0]), os.fsencode(path))
     text = raw.decode("utf-8", "surrogateescape")
     return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in text)
@@ -31,6 +34,20 @@ def quote_id(path: str) -> str:
 def unquote_id(item_id: str) -> str:
     """Return the path that ``quote_id`` made into this id."""
     return os.fsdecode(unquote_to_bytes(os.fsencode(item_id)))
+
+
+@functools.lru_cache(maxsize=64)
+def _folder(path: str) -> Path:
+    return Path(path)
+
+
+def path_of(text: str) -> Path:
+    """Return the path of an absolute file name.
+
+    Where many files lie in few folders this is quicker than ``Path(text)``, which before Python 3.12 parses each part.
+    """
+    folder, _, name = text.rpartition("/")
+    return _folder(folder or "/") / name
 
 
 def printable(text: str) -> str:
@@ -68,6 +85,11 @@ class Workspace:
     """
 
     root: Path = attrs.field(converter=_absolute)
+    _prefix: str = attrs.field(init=False, repr=False, eq=False)
+
+    @_prefix.default
+    def _root_and_separator(self) -> str:
+        return os.path.join(self.root, "")
 
     @property
     def manifests(self) -> Path:
@@ -96,17 +118,21 @@ class Workspace:
 
     def artifact(self, kind: str, item_id: str, suffix: str) -> Path:
         """Return where the artifact of this kind lies for this item."""
-        return self.root / kind / f"{item_id}{suffix}"
+        return path_of(f"{self._prefix}{kind}/{item_id}{suffix}")
 
     def relative(self, path: str | Path) -> str:
         """Return a path as a row records it: relative to the data root where it lies inside."""
         text = os.fspath(path)
-        prefix = f"{self.root}{os.sep}"
+        prefix = self._prefix
         return printable(text[len(prefix) :].replace(os.sep, "/") if text.startswith(prefix) else text)
+
+    def holds(self, path: str | Path) -> bool:
+        """Whether an absolute path lies in the data root."""
+        return os.fspath(path).startswith(self._prefix)
 
     def absolute(self, recorded: str) -> str:
         """Return the path that ``relative`` recorded."""
-        return os.path.join(self.root, recorded)
+        return recorded if os.path.isabs(recorded) else self._prefix + recorded
 
     def create(self) -> None:
         """Make the data root.
@@ -293,7 +319,11 @@ def _is_file(entry: os.DirEntry[str], failed: Callable[[OSError], None]) -> bool
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old bytes or the new ones, never a mixture."""
+    """Write a file so that a reader sees the old bytes or the new ones, never a mixture.
+
+    Raises:
+        OSError: it cannot be written; the error names it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -302,5 +332,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except OSError as error:
+        error.filename = os.fspath(path)  # a full disk says so of a descriptor
+        raise
     finally:
         beside.unlink(missing_ok=True)

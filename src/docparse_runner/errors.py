@@ -6,6 +6,7 @@
 - ``SkipItem``: raised by a worker to say that there is nothing to do for one item.
 """
 
+import errno
 from enum import StrEnum
 
 
@@ -34,6 +35,21 @@ QUARANTINED = frozenset({Category.INPUT, Category.CRASH, Category.TIMEOUT, Categ
 """Categories that are remembered: such an item is not run again while its fingerprint is the same."""
 
 
+DISK_ERRORS = frozenset(
+    {
+        errno.EIO,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ENOMEM,
+    }
+)
+"""What a disk says that is full, broken, write-protected or gone; ``EFBIG``: the user's own limit (``ulimit -f``)."""
+
+
 class DocparseError(Exception):
     """The base of the errors that docparse reports in one sentence, without a traceback.
 
@@ -53,15 +69,25 @@ class PluginError(DocparseError):
 
     Attributes:
         plugin: the name of the entry point.
+        problem: what is wrong with it.
+        remedy: what to do about it, or an empty string.
     """
 
-    def __init__(self, plugin: str, message: str) -> None:
-        super().__init__(f"{plugin}: {message}")
+    def __init__(self, plugin: str, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{plugin}: {problem}" + (f" ({remedy})" if remedy else ""))
         self.plugin = plugin
+        self.problem = problem
+        self.remedy = remedy
 
 
 class ManifestError(DocparseError):
-    """The manifest could not be written: the run stops, what was recorded stays recorded."""
+    """The manifest, or another file of the data root, could not be written: the run stops, what was recorded stays."""
+
+    @classmethod
+    def of(cls, error: OSError, path: object) -> "ManifestError":
+        """Return what to tell of an error of the disk; `path` is what was to be written if the error names no file."""
+        reason = error.strerror or error
+        return cls(f"{error.filename or path} cannot be written: {reason}; what was recorded so far is safe, run again")
 
 
 class SkipItem(Exception):  # noqa: N818 - a signal, not an error

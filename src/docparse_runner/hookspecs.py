@@ -81,8 +81,9 @@ def docparse_worker(context: "StageContext") -> "Worker | AbstractContextManager
 
 @hookspec(firstresult=True)
 def docparse_validate(item: "WorkItem", context: "StageContext") -> Iterable[str]:  # type: ignore[empty-body]  # a hookspec has no body
-    """Called by ``docparse validate STAGE``, once per item, in a child; optional.
+    """Called by ``docparse validate STAGE``, once per item that has outputs, in a child; optional.
 
+    The paths are those of the data root; that the outputs are there, as they were recorded, is seen to before.
     Returns the problems found in the item's outputs, one sentence each; it writes nothing.
     An exception is reported as a problem of that item.
     """
@@ -108,6 +109,8 @@ def docparse_before_item(item: "WorkItem", context: "StageContext") -> None:
 def docparse_after_item(item: "WorkItem", outcome: "ItemOutcome", context: "StageContext") -> None:
     """Called once per item, in the parent, after its row is on disk; items that are up to date included.
 
+    A plugin with an attribute ``docparse_hears_unchanged = False`` may not be told of those that are up to date: where
+    nobody wants to hear of them, a run that has nothing to do takes a third of the time.
     Its return value is ignored. An exception fails the run (stage) or drops the watcher.
     """
 

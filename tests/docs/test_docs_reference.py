@@ -11,6 +11,8 @@ import docparse_runner
 from docparse_runner import Category, StageOptions, hookspecs
 from docparse_runner._entry_points import STAGES, listed
 from docparse_runner._options import specs_of
+from docparse_runner._plan_diff import ChangedItem, PlanChanges, StageChanges
+from docparse_runner._plan_file import Plan, PlannedItem, PlannedStage
 from docparse_runner._plugins import load_stage
 from docparse_runner._row import ErrorRecord, FileState, LastGood, Row
 from docparse_runner.cli import docparse, main
@@ -59,6 +61,11 @@ def test_every_hook_is_documented():
 @pytest.mark.parametrize("described", [Row, FileState, ErrorRecord, LastGood])
 def test_every_field_of_the_manifest_is_documented(described):
     assert [name for name in described.__struct_fields__ if f"| `{name}` |" not in reference("manifest.md")] == []
+
+
+@pytest.mark.parametrize("described", [Plan, PlannedStage, PlannedItem, PlanChanges, StageChanges, ChangedItem])
+def test_every_field_of_a_plan_is_documented(described):
+    assert [name for name in described.__struct_fields__ if f"| `{name}` |" not in reference("plan.md")] == []
 
 
 def test_every_error_category_is_documented():

@@ -359,6 +359,17 @@ def order_of(lab):
 
 
 @effect
+def _network(lab):
+    return runs(
+        lab.write(a="environment TRANSFORMERS_OFFLINE"),
+        lambda _, rows: rows["a"]["metrics"]["TRANSFORMERS_OFFLINE"],
+        {},
+        {"network": False},
+        workers=1,
+    )
+
+
+@effect
 def _workers(lab):
     return runs(lab.write(a="after 1 ok", b="after 1 ok"), workers_of, {"workers": 1}, {"workers": 2})
 

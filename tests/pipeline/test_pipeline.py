@@ -80,9 +80,11 @@ def test_an_edit_redoes_one_document_at_every_stage_and_a_deletion_leaves_the_in
     plan = json.loads(pipeline.run("plan", "all", "--json").stdout)["stages"]
     outcomes = pipeline.outcomes("run", "all")
 
-    planned = [row for row in plan["doctags"] if row["action"] == "run"]
-    assert planned == [{"item_id": "docs/note 2.md", "action": "run", "reason": "input changed"}]
+    planned = [row for row in plan["doctags"]["items"] if row["action"] == "run"]
+    assert [(row["item_id"], row["reason"]) for row in planned] == [("docs/note 2.md", "input changed")]
     for stage in STAGES:
+        assert outcomes[stage]["gone"] == plan[stage]["counts"]["gone"] + (stage == "index")
+        assert outcomes[stage]["succeeded"] == plan[stage]["counts"]["run"]
         assert outcomes[stage]["succeeded"] == 1 + (stage == "index")  # the index also undoes what is gone
         assert outcomes[stage]["gone"] == 1
         assert outcomes[stage]["up_to_date"] == 2

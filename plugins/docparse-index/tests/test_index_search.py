@@ -352,6 +352,7 @@ def test_a_provider_that_is_not_installed_is_named(pipeline):
         assert len(index.search("duck", mode="lexical")) == 1
 
 
+@pytest.mark.usefixtures("provider")
 def test_a_model_that_is_not_on_this_machine_is_named(pipeline, make_rows, make_noise, tmp_path):
     footer = {"provider": "sentence-transformers", "model": str(tmp_path / "moved")}
     pipeline.run(pipeline.item("a.pdf", make_rows("a.pdf", ["duck"]), make_noise(["duck"]), **footer))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from docparse_runner import __version__
+from docparse_runner.cli._completion import ListedGroup
 
 _CORE = {
     "run": "Run one stage, or all of them, over documents.",
@@ -19,8 +20,12 @@ _CORE = {
     "prune": "Remove the files of documents that are gone; dry by default.",
     "manifest": "Show, compact and verify the record of what was done.",
     "stages": "List the installed stages.",
+    "validate": "Check the recorded results of a stage; writes nothing.",
+    "doctor": "Say what is wrong here, and what to do about it.",
+    "new-stage": "Write the package of a new stage; its tests pass as written.",
+    "config": "Show the options as a run would use them, and what differs from the defaults.",
 }
-"""Command → help line. The commands live in modules of the same names."""
+"""Command → help line. The commands live in modules of the same names, with _ for -."""
 
 
 @contextlib.contextmanager
@@ -33,7 +38,7 @@ def _until_the_reader_leaves() -> Iterator[None]:
         raise click.exceptions.Exit(0) from None
 
 
-class _Commands(click.Group):
+class _Commands(ListedGroup):
     """The core's commands and those of plugins (entry point group ``docparse.commands``); a core command wins."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -57,7 +62,8 @@ class _Commands(click.Group):
         """Import the command of that name."""
         del ctx
         if cmd_name in _CORE:
-            command = getattr(importlib.import_module(f"docparse_runner.cli.{cmd_name}"), cmd_name)
+            name = cmd_name.replace("-", "_")
+            command = getattr(importlib.import_module(f"docparse_runner.cli.{name}"), name)
         else:
             command = _plugin_command(cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - an entry point of this group is one
@@ -118,12 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0: every document has a good result; 1: some have none; 2: usage, configuration or setup; 3: stopped by the error
     budget or because everything failed alike; 130 and 143: interrupted.
     """
-    from docparse_runner.errors import DocparseError  # noqa: PLC0415 - after click, so that --version stays quick
+    from docparse_runner import errors  # noqa: PLC0415 - after click, so that --version stays quick
 
     try:
         code = docparse.main(args=arguments, prog_name="docparse", standalone_mode=False)
-    except DocparseError as error:
+    except errors.DocparseError as error:
         click.echo(f"docparse: {error}", err=True)
+        code = 2
+    except OSError as error:
+        if error.errno not in errors.DISK_ERRORS:
+            raise
+        click.echo(f"docparse: {errors.ManifestError.of(error, 'the data root')}", err=True)
         code = 2
     except click.ClickException as error:
         error.show()

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from docparse_runner._config import Settings
 from docparse_runner._options import OptionSpec
+from docparse_runner._profiles import BUILT_IN
 from docparse_runner._workspace import Workspace
 
 _ORDER = ("Input", "Execution", "Failures", "Resume", "Output")
@@ -41,8 +43,14 @@ class GroupedCommand(click.Command):
 
 
 def click_options(specs: Iterable[OptionSpec]) -> list[click.Parameter]:
-    """Return click options; those not given on the command line are None or empty."""
-    return [_click_option(spec) for spec in specs if not spec.secret]
+    """Return ``--profile`` and click options; those not given on the command line are None or empty."""
+    profile = GroupedOption(
+        ["--profile"],
+        metavar="NAME",
+        help="Set options that belong together: airgapped, cpu, gpu, or a profile of the file.  [default: the file's]",
+        shell_complete=lambda _context, _param, begun: [name for name in BUILT_IN if name.startswith(begun)],
+    )
+    return [profile, *(_click_option(spec) for spec in specs if not spec.secret)]
 
 
 def _click_option(spec: OptionSpec) -> GroupedOption:
@@ -67,6 +75,15 @@ def _click_option(spec: OptionSpec) -> GroupedOption:
 def given(specs: Iterable[OptionSpec], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given on the command line."""
     return {spec.name: values[spec.name] for spec in specs if values.get(spec.name) not in (None, ())}
+
+
+def inputs() -> click.Parameter:
+    """Return the argument that names inputs; a shell completes names of files."""
+    return click.Argument(["inputs"], nargs=-1, metavar="[INPUT]...", shell_complete=_files)
+
+
+def _files(_context: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    return [CompletionItem(begun, type="file")]
 
 
 def location_options() -> list[click.Parameter]:
@@ -128,7 +145,7 @@ def _blocked(_context: click.Context, _param: click.Parameter, value: tuple[str,
 
 def located(values: Mapping[str, Any]) -> tuple[Settings, Workspace]:
     """Return the settings and the data root that the command line, the environment and the file name."""
-    settings = Settings.load(values.get("config"))
+    settings = Settings.load(values.get("config"), values.get("profile"))
     return settings, Workspace(values.get("data_root") or settings.data_root or Path(_DEFAULT_ROOT))
 
 

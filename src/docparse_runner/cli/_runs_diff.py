@@ -40,7 +40,7 @@ def _plain_diff(diff: StageDiff) -> dict[str, Any]:
     plain = attrs.asdict(diff)
     if diff.stage_version:
         plain["stage_version"] = dict(zip(("first", "second"), diff.stage_version, strict=True))
-    for name in ("options", "runner", "resolved", "counts"):
+    for name in ("options", "runner", "resolved", "versions", "counts"):
         plain[name] = _words.plain_pairs(getattr(diff, name))
     return plain
 
@@ -52,7 +52,13 @@ def _show_diff(stage: str, diff: StageDiff) -> None:
     click.echo(f"{stage}:")
     if diff.stage_version:
         click.echo(f"  stage version: {diff.stage_version[0]} → {diff.stage_version[1]}")
-    named = {"option": diff.options, "runner": diff.runner, "resolved": diff.resolved, "count": diff.counts}
+    named = {
+        "option": diff.options,
+        "runner": diff.runner,
+        "resolved": diff.resolved,
+        "version": diff.versions,
+        "count": diff.counts,
+    }
     for word, pairs in named.items():
         for name, pair in pairs.items():
             click.echo(f"  {word}: {name}: {_words.value_word(pair[0])} → {_words.value_word(pair[1])}")

@@ -88,6 +88,7 @@ def _plain_stage(record: RunRecord, stage: str, told: _Told | None) -> dict[str,
             "options": _with_defaults(told.options),
             "runner": _with_defaults(told.runner),
             "resolved": config.resolved,
+            "versions": config.versions,
         }
     return plain
 

@@ -1,6 +1,7 @@
-"""``docparse manifest``: the record of what was done: shown, followed, compacted, verified."""
+"""``docparse manifest``: the record of what was done: shown, followed, compacted, verified, imported."""
 
 import importlib
+import keyword
 
 import click
 
@@ -11,6 +12,7 @@ _COMMANDS = {
     "tail": "Show the rows that were written last.",
     "compact": "Rewrite manifests to the last row of each document.",
     "verify": "Digest every recorded result; find what is missing, changed or unrecorded.",
+    "import": "Keep chunks and DocTags that the earlier docparse runner made.",
 }
 """Command → help line. The commands live in modules ``manifest_NAME``."""
 
@@ -36,7 +38,7 @@ class _Manifest(click.Group):
             msg = f"no command 'manifest {cmd_name}'; there are: {', '.join(_COMMANDS)}.{nearest(cmd_name, _COMMANDS)}"
             raise UsageError(msg)
         module = importlib.import_module(f"docparse_runner.cli.manifest_{cmd_name}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - each of these modules has one of its own name
         return command
 

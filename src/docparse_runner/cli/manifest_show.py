@@ -38,7 +38,7 @@ def _show(**values: Any) -> int:
     names = _recorded.chosen(workspace, values["stage"])
     any_row = False
     for name in names:
-        rows, bad = read_manifest(workspace, name)
+        rows, bad = read_manifest(workspace, name, strict=True)
         _recorded.left_out(name, bad)
         found = [row for row in rows.values() if wanted(row)]
         any_row = any_row or bool(found)

@@ -40,7 +40,7 @@ def _verify(**values: Any) -> int:
 def _audited(workspace: Workspace, name: str, values: Mapping[str, Any]) -> tuple[Audit, Repair]:
     locked = run_lock(workspace, name, wait=values["wait"]) if values["repair"] else contextlib.nullcontext()
     with locked:
-        rows, bad = read_manifest(workspace, name)
+        rows, bad = read_manifest(workspace, name, strict=True)
         with Meter(f"verify {name}", sum(len(row.in_place) for row in rows.values())) as meter:
             audit = Auditor(workspace, meter.step).audit(name, rows, bad, is_locked=values["repair"])
         return audit, repair(workspace, audit) if values["repair"] else Repair()

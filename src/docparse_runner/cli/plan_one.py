@@ -1,106 +1,56 @@
-"""``docparse plan STAGE|all``: what would become of each item, and why."""
+"""``docparse plan STAGE|all``: what would become of each item, and why; saved, and compared with an earlier plan."""
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from docparse_runner._config import Settings
-from docparse_runner._decision import Action
+from docparse_runner._forecast import Before, forecast, forecast_all
 from docparse_runner._options import specs_of
+from docparse_runner._plan_diff import changes
+from docparse_runner._plan_file import Plan, PlannedStage, encode, load, save
 from docparse_runner._plugins import load_stage
 from docparse_runner._runner_options import StageOptions
-from docparse_runner._session import Prepared, Request, decisions, prepare
+from docparse_runner._session import Prepared, Request, prepare
 from docparse_runner._workspace import Workspace
-from docparse_runner.cli import _params, run_all
-from docparse_runner.errors import UsageError
-
-_SHOWN = 20
+from docparse_runner.cli import _params, _pipeline, _plan_words, run_all
+from docparse_runner.cli._meter import Meter
 
 
-class _Planned:
-    """What would become of the items of one stage."""
-
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-        self.rows: list[dict[str, str]] = []
-        self.note = ""
-
-    @property
-    def running(self) -> dict[str, str]:
-        """Return item id → reason of what would run."""
-        return {row["item_id"]: row["reason"] for row in self.rows if row["action"] == "run"}
-
-    def add(self, item_id: str, action: str, reason: str) -> None:
-        """Keep one item."""
-        self.rows.append({"item_id": item_id, "action": action, "reason": reason})
-
-
-def _plan_one(prepared: Prepared, before: "_Planned | None") -> _Planned:
-    planned = _Planned(prepared.plan.stage_name)
-    ahead = dict(before.running) if before else {}
-    for item, decision in decisions(prepared):
-        upstream = ahead.pop(item.item_id, None)
-        if decision.action is Action.FAIL:
-            planned.add(item.item_id, "fail", decision.error.message if decision.error else "")
-        elif decision.action is Action.RUN:
-            planned.add(item.item_id, "run", decision.reason)
-        elif upstream is not None and before is not None:
-            planned.add(item.item_id, "run", f"if {before.stage} changes it")
-        else:
-            planned.add(item.item_id, "skip", decision.reason)
-    _add_new(planned, ahead, before)
-    return planned
-
-
-def _add_new(planned: _Planned, ahead: Mapping[str, str], before: "_Planned | None") -> None:
-    for item_id in ahead:
-        planned.add(item_id, "run", f"after {before.stage}" if before else "new")
-
-
-def show(prepared: Sequence[Prepared], values: Mapping[str, Any]) -> int:
-    """Print what would become of each item of each stage."""
-    return _print([_plan_one(each, None) for each in prepared], values)
+def show(prepared: Prepared, values: Mapping[str, Any]) -> int:
+    """Tell what would become of each item of a stage, and return the exit code."""
+    stage = prepared.plan.stage_name
+    return _tell(prepared.context.workspace, lambda: {stage: _metered(prepared, None)}, values)
 
 
 def show_all(wanted: Sequence[Request], settings: Settings, workspace: Workspace, values: Mapping[str, Any]) -> int:
-    """Print the same for a pipeline; a stage whose input does not exist yet follows the stage before."""
-    return _print(list(_pipeline(wanted, settings, workspace)), values)
+    """Tell the same of a pipeline; a stage whose input does not exist yet follows the stage before."""
+    return _tell(workspace, lambda: dict(forecast_all(wanted, settings, workspace, _metered)), values)
 
 
-def _pipeline(wanted: Sequence[Request], settings: Settings, workspace: Workspace) -> Iterator[_Planned]:
-    before: _Planned | None = None
-    for request in wanted:
-        try:
-            planned = _plan_one(prepare(request, settings, workspace), before)
-        except UsageError as error:
-            if before is None:
-                raise
-            planned = _Planned(request.stage)
-            planned.note = str(error)
-            _add_new(planned, before.running, before)
-        yield planned
-        before = planned
+def _metered(prepared: Prepared, before: Before | None) -> PlannedStage:
+    """Return what would become of a stage's items; when many have to be digested, show how far it is."""
+    with Meter(f"plan {prepared.plan.stage_name}", prepared.plan.total_items or 0) as meter:
+        return forecast(prepared, before, meter.step)
 
 
-def _print(plans: Sequence[_Planned], values: Mapping[str, Any]) -> int:
+def _tell(workspace: Workspace, make: Callable[[], dict[str, PlannedStage]], values: Mapping[str, Any]) -> int:
+    earlier, target = values.get("against"), values.get("save")
+    then = load(earlier) if earlier else None  # before hours of digesting, in case that it is none
+    plan = Plan(data_root=str(workspace.root), stages=make())
+    found = changes(then, plan) if then else None
+    if target:
+        save(target, plan, workspace.root)
+    verbose = bool(values["verbose"])
     if values["as_json"]:
-        click.echo(json.dumps({"schema_version": 1, "stages": {plan.stage: plan.rows for plan in plans}}))
-        return 0
-    for plan in plans:
-        runs = len(plan.running)
-        click.echo(f"{plan.stage}: {runs} of {len(plan.rows)} would run")
-        reasons = Counter((row["action"], row["reason"]) for row in plan.rows)
-        for (action, reason), count in reasons.most_common():
-            click.echo(f"  {count:>6}  {action}: {reason}")
-        shown = plan.rows if values["verbose"] else [row for row in plan.rows if row["action"] != "skip"][:_SHOWN]
-        for row in shown:
-            click.echo(f"    {row['action']}  {row['item_id']}  ({row['reason']})")
-        if not values["verbose"] and len(shown) == _SHOWN < runs:
-            click.echo("    … (-v shows every item)")
-    return 0
+        click.echo(encode(found or plan))
+    elif found:
+        _plan_words.show_changes(found, str(earlier), verbose=verbose)
+    else:
+        _plan_words.show_plan(plan, verbose=verbose)
+    return int(found is not None and found.differs)
 
 
 def command(name: str) -> click.Command:
@@ -110,10 +60,10 @@ def command(name: str) -> click.Command:
     def callback(**values: Any) -> int:
         settings, workspace = _params.located(values)
         request = Request(stage=name, inputs=values["inputs"], flags=_params.given(specs, values) | {"dry_run": True})
-        return show([prepare(request, settings, workspace)], values)
+        return show(prepare(request, settings, workspace), values)
 
-    params = [*_common(), *_params.click_options(specs), *_params.output_options("every item")]
-    return _params.command(name, callback, params, f"Say what `docparse run {name}` would do, and why.")
+    params = [*_common(), *_params.click_options(specs), *_output()]
+    return _params.command(name, callback, params, f"Say what `docparse run {name}` would do, and why.\n\n{_ENDS}")
 
 
 def command_all() -> click.Command:
@@ -123,18 +73,36 @@ def command_all() -> click.Command:
     def callback(**values: Any) -> int:
         settings, workspace = _params.located(values)
         wanted = run_all.requests(
-            settings, _params.given(specs, values) | {"dry_run": True}, values | {"blocked": (), "quiet": True}
+            settings,
+            _params.given(specs, values) | {"dry_run": True},
+            values | {"blocked": (), "quiet": True},
+            workspace,
         )
         return show_all(wanted, settings, workspace, values)
 
-    params = [
-        *_common(),
-        *run_all.pipeline_options(),
-        *_params.click_options(specs),
-        *_params.output_options("every item"),
-    ]
-    return _params.command("all", callback, params, "Say what `docparse run all` would do, and why.")
+    params = [*_common(), *_pipeline.pipeline_options(), *_params.click_options(specs), *_output()]
+    return _params.command("all", callback, params, f"Say what `docparse run all` would do, and why.\n\n{_ENDS}")
+
+
+_ENDS = "Ends with 0; with --against, with 1 when something is not as planned in FILE."
 
 
 def _common() -> list[click.Parameter]:
-    return [click.Argument(["inputs"], nargs=-1, metavar="[INPUT]..."), *_params.location_options()]
+    return [_params.inputs(), *_params.location_options()]
+
+
+def _output() -> list[click.Parameter]:
+    path = click.Path(dir_okay=False, path_type=Path)
+    return [
+        *_params.output_options("every item"),
+        _params.GroupedOption(
+            ["--save"], type=path, metavar="FILE", help="Write the plan to this file, as JSON.", group="Output"
+        ),
+        _params.GroupedOption(
+            ["--against"],
+            type=path,
+            metavar="FILE",
+            help="Say what is not as in this plan, which was saved earlier.",
+            group="Output",
+        ),
+    ]

@@ -31,7 +31,7 @@ def _prune(**values: Any) -> int:
             workspace.create()
             for stage in stages:
                 locks.enter_context(run_lock(workspace, stage, wait=values["wait"]))
-        tables = {stage: read_manifest(workspace, stage)[0] for stage in stages}
+        tables = {stage: read_manifest(workspace, stage, strict=True)[0] for stage in stages}
         found = orphans(workspace, tables)
         strays = list(unrecorded(workspace, tables, found))
         if values["yes"]:

@@ -5,9 +5,10 @@ import pkgutil
 import click
 
 from docparse_runner._entry_points import STAGES, listed
+from docparse_runner.cli._completion import ListedGroup
 
 
-class Stages(click.Group):
+class Stages(ListedGroup):
     """``all`` and each installed stage.
 
     Attributes:

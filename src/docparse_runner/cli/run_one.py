@@ -33,7 +33,7 @@ def _stage_command(plugin: StagePlugin) -> click.Command:
         return _run_one(plugin.name, _params.given(specs, values), values)
 
     params = [
-        click.Argument(["inputs"], nargs=-1, metavar="[INPUT]..."),
+        _params.inputs(),
         *_params.location_options(),
         *_params.click_options(specs),
         *_params.run_options(),
@@ -57,7 +57,7 @@ def _run_one(name: str, flags: Mapping[str, Any], values: Mapping[str, Any]) -> 
     if prepared.resolved.runner.dry_run:
         from docparse_runner.cli.plan_one import show  # noqa: PLC0415 - only dry runs need it
 
-        return show([prepared], values)
+        return show(prepared, values)
     outcome: object = None
     try:
         outcome = run_prepared(prepared, values)

@@ -44,7 +44,7 @@ def _status(**values: Any) -> int:
     if not names:
         msg = f"nothing was run in {workspace.root} yet; name another with --data-root, or: docparse run all FOLDER"
         raise UsageError(msg)
-    read = {name: read_manifest(workspace, name) for name in names}
+    read = {name: read_manifest(workspace, name, strict=True) for name in names}
     tables = {name: rows for name, (rows, _bad) in read.items()}
     stages = {name: _counted(rows.values()) | {"unreadable_lines": bad} for name, (rows, bad) in read.items()}
     doubts = _doubts(workspace, tables)

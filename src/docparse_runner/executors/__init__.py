@@ -9,7 +9,8 @@ from typing import Protocol
 
 import attrs
 
-from docparse_runner._factories import WorkerFactory
+from docparse_runner._factories import StageFactory, WorkerFactory
+from docparse_runner._options import secrets_of
 from docparse_runner._row import ErrorRecord
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner.errors import Category
@@ -189,6 +190,7 @@ def moved(estimate_s: float, seconds: float) -> float:
 
 def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, slot: int = 0) -> WorkerSpec:
     """Return what the worker of that name needs to know."""
+    factory = setup.factory
     return WorkerSpec(
         name=name,
         path=sys.path,
@@ -201,4 +203,5 @@ def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, 
         slots=str(Path(setup.staging) / "slots"),
         slot=slot,
         batch=setup.batch,
+        secrets=secrets_of(factory.options) if isinstance(factory, StageFactory) else [],
     )

@@ -17,14 +17,15 @@ import msgspec
 
 from docparse_runner._gate import Phase
 from docparse_runner._row import ErrorRecord
+from docparse_runner._secrets import Redactor
 from docparse_runner._wire import Task, WorkerSpec, unit_of
 from docparse_runner._worker import ItemRunner
 from docparse_runner.executors._frames import Inbox
+from docparse_runner.executors._output import last_output
 from docparse_runner.executors._results import Results
 from docparse_runner.executors._slots import Slots
 
 _BLOCK = 1 << 18
-_TAIL = 4000
 
 
 class _SlotGate:
@@ -80,6 +81,7 @@ class Child:
             return
         spec = msgspec.msgpack.decode(first, type=WorkerSpec)
         sys.path[:] = spec.path
+        self._hide = Redactor(spec.secrets)
         self._gate = _SlotGate(Slots(spec.slots), spec.slot)
         runner = self._runner(spec)
         tasks: deque[Task] = deque()
@@ -102,7 +104,7 @@ class Child:
         self._gate.forget_progress()
         for result in runner.process(unit):
             if result.error is not None:
-                result.error = _with_output(result.error)
+                result.error = _with_output(result.error, self._hide)
             if self._results.add(result, last=last and result.number == unit[-1].number):
                 self._gate.enter(Phase.SEND, result.number)
                 self._results.send()
@@ -126,16 +128,16 @@ def _forget_output() -> None:
         os.ftruncate(1, 0)
 
 
-def _with_output(error: ErrorRecord) -> ErrorRecord:
+def _with_output(error: ErrorRecord, hide: Redactor) -> ErrorRecord:
     """Return the failure with the last lines that its item printed."""
-    printed = b""
+    printed = ""
     with contextlib.suppress(OSError, ValueError):  # the stage may have closed them
         sys.stdout.flush()
         sys.stderr.flush()
-        printed = os.pread(1, _TAIL, max(0, os.fstat(1).st_size - _TAIL)).strip()
+        printed = last_output(1, hide)
     if not printed:
         return error
-    return msgspec.structs.replace(error, detail=f"{error.detail}\n{printed.decode('utf-8', 'replace')}".strip())
+    return msgspec.structs.replace(error, detail=f"{error.detail}\n{printed}".strip())
 
 
 def main(kind: type[Child] = Child) -> None:

@@ -26,8 +26,8 @@ class Slots:
     def __init__(self, path: str, count: int = 0) -> None:
         """Map the file; with `count`, make it first."""
         if count:
-            with Path(path).open("wb") as file:
-                file.truncate(SIZE * count)
+            # Written, not only made so long: a hole that a full disk cannot fill kills whoever writes to the map.
+            Path(path).write_bytes(bytes(SIZE * count))
         descriptor = os.open(path, os.O_RDWR)
         try:
             self._map = mmap.mmap(descriptor, 0)

@@ -22,11 +22,13 @@ import attrs
 import msgspec
 
 from docparse_runner._gate import Phase
+from docparse_runner._secrets import Redactor
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner.errors import Category
 from docparse_runner.executors import moved
 from docparse_runner.executors._frames import Channel
 from docparse_runner.executors._memory import offer_as_victim
+from docparse_runner.executors._output import last_output
 from docparse_runner.executors._slots import Slots
 
 CHILD = "docparse_runner.executors._child"
@@ -35,7 +37,6 @@ CHILD = "docparse_runner.executors._child"
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL."""
 
-_TAIL = 4000
 _LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "TORCH_NUM_THREADS")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_results = msgspec.msgpack.Decoder(list[Result]).decode
@@ -135,6 +136,7 @@ class Supervised:
         self.recalled: set[int] = set()
         self.born = time.monotonic()
         self._slots = slots
+        self._hide = Redactor(spec.secrets)
         self._unsent: list[Task] = []
         self._log = Path(spec.staging) / "output.log"
         slots.clear(spec.slot)
@@ -277,7 +279,6 @@ class Supervised:
         """Return the last lines that the process printed during its item."""
         try:
             with self._log.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-                return file.read().decode("utf-8", "replace").strip()
+                return last_output(file.fileno(), self._hide)
         except OSError:
             return ""

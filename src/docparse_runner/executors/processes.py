@@ -26,7 +26,7 @@ CLOSE_LIMIT_S = 10.0
 MUTE_LIMIT_S = 1.0
 
 
-def _devices() -> list[str]:
+def devices() -> list[str]:
     """Return the accelerators that workers may use, from ``CUDA_VISIBLE_DEVICES`` or the driver's own list."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
@@ -66,7 +66,7 @@ class ProcessExecutor:
         self._oom = OomCounter()
         self._draining = False
         self._killing = False
-        self._devices = _devices() if setup.gpu else []
+        self._devices = devices() if setup.gpu else []
         self._workers: list[Supervised] = []
         for slot in range(setup.workers):
             self._workers.append(self._spawn(slot))

@@ -1,5 +1,6 @@
 """The structured log of a run: ``runs/<run id>/log.jsonl``, one JSON object a line."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -9,21 +10,31 @@ from docparse_runner._context import StageContext
 from docparse_runner._model import ItemOutcome, Status, WorkItem
 from docparse_runner._outcome import StageOutcome
 from docparse_runner._row import timestamp
+from docparse_runner.errors import ManifestError
 from docparse_runner.hookspecs import hookimpl
 
 
 class LogWatcher:
     """Writes what happened to each item that was run, and to each stage."""
 
+    docparse_hears_unchanged = False
+
     def __init__(self) -> None:
         self._file: TextIO | None = None
 
     @hookimpl
     def docparse_before_stage(self, context: StageContext) -> None:
-        """Open the log."""
-        folder = Path(context.workspace.runs) / context.run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        """Open the log.
+
+        Raises:
+            ManifestError: it cannot be written.
+        """
+        path = Path(context.workspace.runs) / context.run_id / "log.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise ManifestError.of(error, path) from error
         self._write(context, "stage started", total=context.plan.total_items if context.plan else None)
 
     @hookimpl
@@ -52,4 +63,9 @@ class LogWatcher:
     def _write(self, context: StageContext, event: str, **fields: Any) -> None:
         line = {"at": timestamp(time.time()), "run_id": context.run_id, "stage": context.stage.name, "event": event}
         if self._file:
-            self._file.write(json.dumps(line | fields) + "\n")
+            try:
+                self._file.write(json.dumps(line | fields) + "\n")
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._file.close()
+                raise
