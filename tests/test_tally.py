@@ -82,14 +82,14 @@ def test_a_sketch_of_fifty_thousand_different_numbers_fits_into_a_few_kilobytes(
 def test_each_way_to_end_is_counted_as_what_it_is():
     tally = Tally(planned=8)
 
-    tally.ended(Status.SUCCESS, "a", 1.0)
-    tally.ended(Status.SUCCESS, "b", 1.0)
-    tally.ended(Status.PARTIAL, "c", 1.0)
-    tally.ended(Status.SKIP, "d", 1.0)
+    tally.ended(Status.SUCCESS, "a", 1.0, "new")
+    tally.ended(Status.SUCCESS, "b", 1.0, "new")
+    tally.ended(Status.PARTIAL, "c", 1.0, "new")
+    tally.ended(Status.SKIP, "d", 1.0, "new")
     tally.skip("up to date")
     tally.skip("quarantined")
     tally.skip("waiting for embed")
-    tally.fail("e", error_of(Category.IO), kept_old=False)
+    tally.fail("e", error_of(Category.IO), "new", kept_old=False)
     outcome = outcome_of(tally)
 
     assert (outcome.succeeded, outcome.partial, outcome.skipped, outcome.failed) == (2, 1, 4, 1)
@@ -107,7 +107,7 @@ def test_a_skip_for_another_reason_is_only_a_skip():
 
 def test_counts_that_do_not_add_up_are_refused():
     tally = Tally(planned=2)
-    tally.ended(Status.SUCCESS, "a", 1.0)
+    tally.ended(Status.SUCCESS, "a", 1.0, "new")
 
     with pytest.raises(AssertionError, match="upper: 1 items ended but 2 were planned"):
         outcome_of(tally)
@@ -116,7 +116,7 @@ def test_counts_that_do_not_add_up_are_refused():
 def test_cancelled_items_are_part_of_the_plan_and_not_of_the_rate():
     tally = Tally(planned=4, cancelled=1)
     for item_id in "abc":
-        tally.ended(Status.SUCCESS, item_id, 1.0)
+        tally.ended(Status.SUCCESS, item_id, 1.0, "new")
 
     outcome = outcome_of(tally, wall_s=2.0)
 
@@ -132,7 +132,7 @@ def test_times_are_told_in_milliseconds():
     tally = Tally(planned=100)
     for number in range(1, 101):
         tally.queue.add(number / 10)
-        tally.ended(Status.SUCCESS, f"{number}", number / 100)
+        tally.ended(Status.SUCCESS, f"{number}", number / 100, "new")
 
     outcome = outcome_of(tally, wall_s=1.5)
 
@@ -159,7 +159,7 @@ def test_what_the_tally_cannot_know_is_passed_through():
 def test_the_ten_slowest_are_named_the_slowest_first(times):
     tally = Tally(planned=len(times))
     for number, time in enumerate(times):
-        tally.ended(Status.SUCCESS, f"d{number}", time)
+        tally.ended(Status.SUCCESS, f"d{number}", time, "new")
 
     expected = sorted(((f"d{number}", time) for number, time in enumerate(times)), key=lambda entry: -entry[1])[:10]
     assert list(outcome_of(tally).slowest) == expected
@@ -168,9 +168,9 @@ def test_the_ten_slowest_are_named_the_slowest_first(times):
 def test_all_failures_are_counted_by_category_and_the_first_ten_are_quoted():
     tally = Tally(planned=15)
     for number in range(12):
-        tally.fail(f"d{number}", error_of(Category.INPUT, f"page {number} is torn"), kept_old=False)
+        tally.fail(f"d{number}", error_of(Category.INPUT, f"page {number} is torn"), "new", kept_old=False)
     for number in range(12, 15):
-        tally.fail(f"d{number}", error_of(Category.TIMEOUT), kept_old=False)
+        tally.fail(f"d{number}", error_of(Category.TIMEOUT), "new", kept_old=False)
 
     outcome = outcome_of(tally)
 
@@ -183,26 +183,44 @@ def test_all_failures_are_counted_by_category_and_the_first_ten_are_quoted():
 def test_failed_documents_that_keep_an_older_result_are_called_stale():
     tally = Tally(planned=3)
     for kept_old in (True, False, True):
-        tally.fail("a", error_of(Category.IO), kept_old=kept_old)
+        tally.fail("a", error_of(Category.IO), "new", kept_old=kept_old)
 
     assert outcome_of(tally).notes == ("2 failed documents keep their last good output (stale)",)
 
 
 def test_without_stale_documents_only_the_notes_of_the_run_are_told():
     tally = Tally(planned=1, notes=["3 lines of the manifest are damaged"])
-    tally.fail("a", error_of(Category.IO), kept_old=False)
+    tally.fail("a", error_of(Category.IO), "new", kept_old=False)
 
     assert outcome_of(tally).notes == ("3 lines of the manifest are damaged",)
 
 
 def test_an_outcome_does_not_change_with_what_is_counted_later():
     tally = Tally(planned=1)
-    tally.fail("a", error_of(Category.IO), kept_old=True)
+    tally.fail("a", error_of(Category.IO), "new", kept_old=True)
     first = outcome_of(tally)
 
     tally.planned = 2
-    tally.fail("b", error_of(Category.OOM), kept_old=True)
+    tally.fail("b", error_of(Category.OOM), "new", kept_old=True)
 
     assert first.error_counts == {"io": 1}
     assert len(first.errors) == 1
     assert outcome_of(tally).notes == ("2 failed documents keep their last good output (stale)",)
+
+
+def test_why_items_ran_or_did_not_is_counted():
+    tally = Tally(planned=8)
+    tally.unchanged(3)
+    tally.skip("waiting for embed")
+    tally.ended(Status.SUCCESS, "a", 0.1, "new")
+    tally.ended(Status.SKIP, "b", 0.1, "input changed")
+    tally.fail("c", error_of(Category.IO), "new", kept_old=False)
+    tally.fail("d", error_of(Category.IO), "", kept_old=False)
+
+    assert dict(tally.reasons) == {
+        "up to date": 3,
+        "waiting for embed": 1,
+        "new": 2,
+        "input changed": 1,
+        "impossible": 1,
+    }

@@ -195,9 +195,11 @@ MORE = {
     "children_cpu_s": 7.25,
     "peak_rss": 300 * 2**20,
     "error_counts": {"input": 1, "crash": 2},
+    "reasons": {"up to date": 1, "new": 6},
     "slowest": tuple((f"docs/d{n}.pdf", 9.0 - n) for n in range(5)),
 }
 TOLD = [
+    "why: 6 new, 1 up to date",
     "time per item p50 / p95 / p99: 12 / 340 / 900 ms",
     "CPU of workers 7.2 s; largest worker 300 MiB",
     "failed: 2 crash, 1 input",

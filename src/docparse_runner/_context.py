@@ -69,6 +69,7 @@ class Progress:
     children_cpu_s: float = 0.0
     peak_rss: int = 0
     error_counts: Mapping[str, int] = attrs.field(factory=dict)
+    reasons: Mapping[str, int] = attrs.field(factory=dict)
     slowest: tuple[tuple[str, float], ...] = ()
     running: tuple[Running, ...] = ()
 

@@ -74,11 +74,14 @@ class JsonlSink:
         self._attempts = bytearray()
 
     def log_config(self, stage: str, snapshot: Mapping[str, Any]) -> None:
-        """Write the stage's part of ``runs/<run id>/config.json``.
+        """Write the stage's part of ``runs/<run id>/config.json``, and see to it that rows can be written.
 
         Raises:
-            ManifestError: it cannot be written.
+            ManifestError: it, or an older record, cannot be written.
         """
+        for record in (self._path, self._attempts_path):
+            with _telling(record), contextlib.suppress(FileNotFoundError):
+                os.close(os.open(record, os.O_WRONLY | os.O_APPEND))
         path = self._workspace.runs / self._run_id / "config.json"
         known = json.loads(path.read_bytes()) if path.exists() else {}
         with _telling(path):

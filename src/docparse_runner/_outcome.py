@@ -77,6 +77,7 @@ class StageOutcome:
         exit_code: what the command line returns.
         errors: the first failures.
         error_counts: category → number of items that finally failed with it.
+        reasons: why an item ran, or did not → number of items.
         slowest: (item id, seconds) of the slowest items, slowest first.
         notes: what the user should know: dropped watchers, stale documents, corpus summary.
         summary: what the stage's ``docparse_after_stage`` returned.
@@ -108,6 +109,7 @@ class StageOutcome:
     exit_code: int = 0
     errors: tuple[FailureSample, ...] = ()
     error_counts: Mapping[str, int] = attrs.field(factory=dict)
+    reasons: Mapping[str, int] = attrs.field(factory=dict)
     slowest: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     summary: Mapping[str, Any] = attrs.field(factory=dict)

@@ -102,7 +102,7 @@ class Recorder:
         self._after(job, self._outcome(job, result, status, why), lambda: self._ended(job, result, status))
 
     def _ended(self, job: Job, result: Result, status: Status) -> None:
-        self.tally.ended(status, job.item.item_id, result.duration_s)
+        self.tally.ended(status, job.item.item_id, result.duration_s, _why(job, result))
 
     def removed(self, job: Job, result: Result, worker: str) -> None:
         """Record that a stage has undone its effect for a document that is gone."""
@@ -138,7 +138,8 @@ class Recorder:
         """Record a final failure; the last good outputs stay."""
         row, old = job.decision.row, {} if self.context.stage.removes else job.old_outputs
         last_good = (row.last_good or LastGood(row.run_id, old)) if row and old else None
-        extras = self._extras(job, worker, result) | {"reason": _why(job, result), "last_good": last_good}
+        why = _why(job, result)
+        extras = self._extras(job, worker, result) | {"reason": why, "last_good": last_good}
         self.sink.log_failure(*self._whom(job), error, extras)
         restored = error.restored(self.plan.stage_name, job.item.item_id)
         outcome = attrs.evolve(
@@ -147,7 +148,7 @@ class Recorder:
             duration_s=result.duration_s if result else 0.0,
             peak_rss=result.peak_rss if result else 0,
         )
-        self._after(job, outcome, lambda: self.tally.fail(job.item.item_id, error, kept_old=bool(old)))
+        self._after(job, outcome, lambda: self.tally.fail(job.item.item_id, error, why, kept_old=bool(old)))
 
     def cancelled(self, job: Job) -> None:
         """Tell of an item that was stopped or never started; no row is written."""

@@ -233,6 +233,7 @@ class Run:
             children_cpu_s=cpu,
             peak_rss=peak,
             error_counts=dict(tally.error_counts),
+            reasons=dict(tally.reasons),
             slowest=tally.slowest_first(),
             running=tuple(
                 Running(

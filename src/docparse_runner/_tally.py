@@ -57,6 +57,7 @@ class Tally:
     execution: Sketch = attrs.field(factory=Sketch)
     errors: list[FailureSample] = attrs.field(factory=list)
     error_counts: Counter[str] = attrs.field(factory=Counter)
+    reasons: Counter[str] = attrs.field(factory=Counter)
     slowest: list[tuple[float, str]] = attrs.field(factory=list)
     notes: list[str] = attrs.field(factory=list)
     kept_old: int = 0
@@ -66,10 +67,12 @@ class Tally:
         self.planned += count
         self.skipped += count
         self.up_to_date += count
+        self.reasons["up to date"] += count
 
     def skip(self, reason: str) -> None:
         """Count an item that needed nothing."""
         self.skipped += 1
+        self.reasons[reason] += 1
         if reason == "up to date":
             self.up_to_date += 1
         elif reason == "quarantined":
@@ -77,8 +80,9 @@ class Tally:
         elif reason.startswith("waiting for "):
             self.waiting += 1
 
-    def ended(self, status: Status, item_id: str, seconds: float) -> None:
-        """Count an item that a worker finished."""
+    def ended(self, status: Status, item_id: str, seconds: float, reason: str) -> None:
+        """Count an item that a worker finished; `reason` says why it ran."""
+        self.reasons[reason] += 1
         if status is Status.SUCCESS:
             self.succeeded += 1
         elif status is Status.PARTIAL:
@@ -92,8 +96,9 @@ class Tally:
         else:
             heapq.heappushpop(self.slowest, entry)
 
-    def fail(self, item_id: str, error: ErrorRecord, *, kept_old: bool) -> None:
+    def fail(self, item_id: str, error: ErrorRecord, reason: str, *, kept_old: bool) -> None:
         """Count an item that finally failed; `kept_old` says that an older result is still in place."""
+        self.reasons[reason or "impossible"] += 1
         self.failed += 1
         self.kept_old += kept_old
         self.error_counts[error.category] += 1
@@ -140,6 +145,7 @@ class Tally:
             exit_code=exit_code,
             errors=tuple(self.errors),
             error_counts=dict(self.error_counts),
+            reasons=dict(self.reasons),
             slowest=self.slowest_first(),
             notes=tuple(notes),
         )

@@ -277,8 +277,9 @@ def test_a_data_root_without_the_right_to_write_is_refused(done_once, docparse):
     assert tree(done_once) == before
 
 
-def test_a_read_only_manifest_stops_the_run_and_is_not_changed(done_once, mounted, docparse):
+def test_a_read_only_manifest_stops_the_run_before_anything_is_done(done_once, mounted, docparse):
     before = MANIFEST.read_bytes()
+    results = in_place()
 
     done = mounted(
         f"mount --bind {MANIFEST} {MANIFEST}; mount -o remount,ro,bind {MANIFEST};"
@@ -290,7 +291,7 @@ def test_a_read_only_manifest_stops_the_run_and_is_not_changed(done_once, mounte
     assert done.stderr.splitlines()[-1] == (
         f"docparse: {MANIFEST.absolute()} cannot be written: {reason}; what was recorded so far is safe, run again"
     )
-    assert MANIFEST.read_bytes() == before
+    assert (MANIFEST.read_bytes(), in_place()) == (before, results)
     assert docparse("run", "upper", "docs", "--workers", 0).code == 0
     assert in_place() == ITEMS | {"docs/d03.txt": "A NEW TEXT"}
 

@@ -30,11 +30,14 @@ def _busy(running: Running) -> str:
 
 
 def details(progress: Progress | StageOutcome, slowest: int = _SHOWN) -> list[str]:
-    """Return what ``-v`` shows beside the counts: times, CPU, memory, failures by category, the slowest items."""
+    """Return what ``-v`` shows beside the counts: reasons, times, CPU, memory, failures by category, slowest items."""
+    found = sorted(progress.reasons.items(), key=lambda each: -each[1])
+    why = ["why: " + ", ".join(f"{count} {reason}" for reason, count in found)] if found else []
     if not progress.exec_p99_ms:
-        return []  # nothing has run yet
+        return why  # nothing has run yet
     times = f"{progress.exec_p50_ms:.0f} / {progress.exec_p95_ms:.0f} / {progress.exec_p99_ms:.0f} ms"
     lines = [
+        *why,
         f"time per item p50 / p95 / p99: {times}",
         f"CPU of workers {progress.children_cpu_s:.1f} s; largest worker {progress.peak_rss / 2**20:.0f} MiB",
     ]
