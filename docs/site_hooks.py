@@ -10,8 +10,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = {"README.md": "start.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"} | {
-    f"plugins/{page.parent.name}/README.md": f"packages/{page.parent.name}.md"
-    for page in sorted(ROOT.glob("plugins/*/README.md"))
+    f"{folder}/{page.parent.name}/README.md": f"packages/{page.parent.name}.md"
+    for folder in ("plugins", "examples")
+    for page in sorted(ROOT.glob(f"{folder}/*/README.md"))
 }
 """Page of the repository → where it is in the site. Those of ``docs/`` are where they are."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from docparse_runner import Output, Stage
 from docparse_runner._scheduler import Failure, Rules, Scheduler
 from docparse_runner._wire import Task, unit_of
-from docparse_runner.errors import Category
+from docparse_runner.errors import Category, DocparseError
 
 EXECUTORS = {
     "inline": {"workers": 0},
@@ -273,3 +273,13 @@ def test_whoever_kills_its_batch_is_found_and_nobody_else_is_charged(count, batc
 
     assert charged == killers
     assert done == set(range(count)) - killers
+
+
+def test_a_batch_that_finds_the_configuration_wrong_stops_the_run_and_is_not_cut_in_halves(batches):
+    batches.write(a="ok", b="fail config the token is refused", c="ok", d="ok")
+
+    with pytest.raises(DocparseError, match="the token is refused"):
+        batches.run(batches.verbs.work_together, workers=1)
+
+    assert together(batches) == [["a", "b", "c", "d"]]
+    assert batches.rows() == {}

@@ -365,6 +365,8 @@ def contract(pytester, monkeypatch):
         pytester.makepyfile(test_stage=f"{imports}class TestStage(StageContract):\n{body}")
         monkeypatch.syspath_prepend(site)
         monkeypatch.setenv("PYTHONPATH", str(site))
+        for name in [name for name in sys.modules if name.startswith("kit_")]:
+            monkeypatch.delitem(sys.modules, name)  # other tests import the stages as they are
         return pytester.inline_run("-q", "-p", "no:cacheprovider", *arguments)
 
     return run
@@ -395,6 +397,13 @@ def test_a_good_stage_keeps_the_contract(contract, stage):
     assert len(passed) > 20
     assert len(skipped) <= 4
     assert failed == []
+
+
+def test_a_stage_that_runs_in_threads_is_poisoned_in_processes(contract):
+    result = contract("letters", "-k", "crash", edits={"version=1,": 'version=1, policy="io",'})
+
+    passed, skipped, failed = result.listoutcomes()
+    assert (len(passed), skipped, failed) == (3, [], [])
 
 
 @pytest.mark.parametrize("wrong", BROKEN)
@@ -436,4 +445,3 @@ def test_every_test_of_the_contract_is_seen_failing():
 
     assert [name for name in tests if not name.startswith(tuple(starts))] == []
     assert len(tests) >= 20
-    assert sys.modules.get("kit_letters") is None

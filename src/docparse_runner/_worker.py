@@ -21,7 +21,7 @@ from docparse_runner._secrets import Redactor
 from docparse_runner._verdicts import judged, outcome_of, outcomes_of
 from docparse_runner._wire import Result, Task, WorkerSpec
 from docparse_runner._workspace import Workspace
-from docparse_runner.errors import Category, PluginError, SkipItem, UsageError
+from docparse_runner.errors import Category, PluginError, SkipItem, StageError, UsageError
 
 
 class SetupError(Exception):
@@ -112,14 +112,23 @@ class ItemRunner:
         except SetupError as error:
             yield Result(unit[0].number, "setup", error=error.record)
             yield from _returned(unit[1:])
-        except BaseException:  # noqa: BLE001 - the stage's own code: anything can come out of it
+        except BaseException as error:  # noqa: BLE001 - the stage's own code: anything can come out of it
             self._desk.clean()
+            if isinstance(error, StageError) and error.category == Category.CONFIG:
+                yield from self._all_failed(attempts, error)  # which stops the run: no half would fare better
+                return
             half = (len(unit) + 1) // 2
             yield from self.process(unit[:half])
             yield from self.process(unit[half:])
         else:
             yield from self._finish(attempts, outcomes)
         self._desk.clean()
+
+    def _all_failed(self, attempts: Sequence[Attempt], error: StageError) -> Iterator[Result]:
+        for attempt in attempts:
+            if attempt.result is None:
+                attempt.fail(error)
+            yield self._ended(attempt, len(attempts))
 
     def _finish(self, attempts: Sequence[Attempt], outcomes: Iterator[ItemOutcome]) -> Iterator[Result]:
         """Yield how the items of a batch end; one that was given up meanwhile is not committed."""

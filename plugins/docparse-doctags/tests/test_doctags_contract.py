@@ -1,5 +1,7 @@
 """The stage keeps the contract of every stage."""
 
+import pytest
+
 from docparse_runner.testing import StageContract
 
 DOCUMENTS = {
@@ -8,6 +10,7 @@ DOCUMENTS = {
 }
 
 
+@pytest.mark.long  # each worker of a dozen imports docling
 class TestContract(StageContract):
     stage = "doctags"
     documents = DOCUMENTS
