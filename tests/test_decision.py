@@ -28,6 +28,7 @@ class Bench:
     item: WorkItem
     row: object
     upstreams: dict = attrs.field(factory=dict)
+    receipts: bool = False
 
     def change_row(self, **fields):
         self.row = msgspec.structs.replace(self.row, **fields)
@@ -45,6 +46,7 @@ class Bench:
             cfg_hash=cfg_hash,
             upstreams=self.upstreams,
             timeout_s=deadline,
+            receipts=self.receipts,
         )
         return decider.decide(item or self.item, self.row if row is ... else row)
 
@@ -578,3 +580,21 @@ def test_whatever_is_in_doubt_is_not_settled_at_a_glance(bench, change):
     CHANGES[change](bench)
 
     assert not is_settled(bench)
+
+
+@pytest.mark.parametrize(
+    ("receipts", "seconds", "decision"),
+    [
+        (False, RUN_AT, (Action.CHECK, "up to date")),
+        (True, RUN_AT, (Action.RUN, "output changed")),
+        (True, LONG_AGO, (Action.CHECK, "up to date")),
+    ],
+    ids=["an output", "a receipt", "a receipt that was copied"],
+)
+def test_equal_bytes_of_a_receipt_of_another_time_prove_nothing(bench, receipts, seconds, decision):
+    bench.receipts = receipts
+    output = bench.item.outputs["upper"]
+    output.unlink()
+    write(output, "HELLO", seconds)
+
+    assert bench.decide() == decision

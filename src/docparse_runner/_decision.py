@@ -77,6 +77,7 @@ class Decider:
         cfg_hash: of this run.
         upstreams: kind → what is known of the artifacts consumed.
         timeout_s: the stage's deadline in seconds, to know whether a remembered timeout's limit was raised.
+        receipts: whether outputs stand for an effect elsewhere: equal bytes then prove nothing, see ``Task.receipts``.
     """
 
     workspace: Workspace
@@ -85,6 +86,7 @@ class Decider:
     cfg_hash: str
     upstreams: Mapping[str, Upstream]
     timeout_s: float = 0.0
+    receipts: bool = False
 
     def is_settled(self, row: Row, kind: str, path: str) -> bool:
         """Whether an item with this one input is up to date, without any doubt; ``decide`` would say so too."""
@@ -245,6 +247,8 @@ class Decider:
                 return _Same.NO, "output missing"
             if state.size != found.st_size:
                 return _Same.NO, "output changed"
+            if self.receipts and state.mtime_ns != found.st_mtime_ns:
+                return _Same.NO, "output changed"  # of another effect, whose run was killed before its row
             if not state.same_stat(found):
                 same = _Same.MAYBE
         return same, ""

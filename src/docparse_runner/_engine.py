@@ -218,6 +218,7 @@ def _parts(
         cfg_hash=plan.config_hash,
         upstreams=context._upstreams or {},  # noqa: SLF001 - the context is ours
         timeout_s=stage.timeout_s,
+        receipts=stage.removes,
     )
     window = _WINDOW if options.schedule != "fifo" else 0
     return Parts(

@@ -156,6 +156,7 @@ class _Outlook:
             cfg_hash=self._plan.config_hash,
             upstreams=context._upstreams or {},  # noqa: SLF001 - the context is ours
             timeout_s=context.stage.timeout_s,
+            receipts=context.stage.removes,
         )
         self._before = before
         self._ahead = set(before.running) if before else set[str]()

@@ -66,12 +66,14 @@ class Done:
         options: of the stage, those that change the output.
         inputs: kind → bytes.
         outputs: kind → bytes.
+        written: kind → when an output was written, of a stage whose outputs are receipts.
         is_remembered: whether it is not to be done again while all these are the same.
     """
 
     options: tuple
     inputs: dict
     outputs: dict
+    written: dict
     is_remembered: bool
 
 
@@ -309,7 +311,13 @@ class Machine(RuleBasedStateMachine):
             and done.options == self.root.options_of(stage)
             and done.inputs == self.root.bytes_of(INPUTS[stage], item_id)
             and done.outputs == self.root.bytes_of(done.outputs, item_id)
+            and done.written == self.written(stage, item_id, done.outputs)
         )
+
+    def written(self, stage, item_id, kinds):
+        """Return when receipts were written: equal bytes do not make them receipts of one effect."""
+        paths = {kind: self.root.path(kind, item_id) for kind in kinds} if stage == "pair" else {}
+        return {kind: path.stat().st_mtime_ns for kind, path in paths.items() if path.exists()}
 
     def learn(self, stage, settled, before):
         """Note what a run did, ended or killed; return (ids of what it was called for, ids of its rows)."""
@@ -325,6 +333,7 @@ class Machine(RuleBasedStateMachine):
                     options=self.root.options_of(stage),
                     inputs=self.root.bytes_of(INPUTS[stage], item_id),
                     outputs=self.root.bytes_of(row["outputs"], item_id),
+                    written=self.written(stage, item_id, row["outputs"]),
                     is_remembered=row["category"] in ("", "input"),
                 )
         if stage == "pair":
