@@ -12,7 +12,7 @@ import filelock
 import msgspec
 
 from docparse_runner._files import sync_folder
-from docparse_runner._row import Row
+from docparse_runner._row import UNREADABLE, Row
 from docparse_runner.errors import ManifestError, UsageError
 
 
@@ -60,7 +60,7 @@ def decoded(line: bytes, decoder: msgspec.json.Decoder[Row]) -> Row | None:
     """Return the row of a line, or None for an unreadable one."""
     try:
         return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

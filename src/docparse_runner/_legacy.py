@@ -8,12 +8,12 @@ from pathlib import Path
 import attrs
 import msgspec
 
+from docparse_runner._row import UNREADABLE
 from docparse_runner.errors import UsageError
 
 DOCTAGS, CHUNKS = "doctags", "chunks"
 
 _PATTERN = "docparse.*.manifest.jsonl"
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class LegacyRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -72,7 +72,7 @@ class Legacy:
         self.lines += 1
         try:
             row = _DECODE(line)
-        except _UNREADABLE:
+        except UNREADABLE:
             self.unreadable += 1
             return
         if row.doc_id.startswith("__") and row.doc_id.endswith("__"):

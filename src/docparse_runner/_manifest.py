@@ -15,8 +15,8 @@ import filelock
 import msgspec
 
 from docparse_runner._files import sync_folder
-from docparse_runner._row import ErrorRecord, FileState, Row
-from docparse_runner._row_index import UNREADABLE, RowIndex
+from docparse_runner._row import UNREADABLE, ErrorRecord, FileState, Row
+from docparse_runner._row_index import RowIndex
 from docparse_runner._workspace import Workspace, write_atomically
 from docparse_runner.errors import ManifestError
 

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from docparse_runner._manifest import manifest_paths
-from docparse_runner._row import GONE, FileState, Row
+from docparse_runner._row import GONE, UNREADABLE, FileState, Row
 from docparse_runner._runs import read_run, run_ids
 from docparse_runner._standing import Tables
 from docparse_runner._workspace import Workspace, printable, unquote_id
@@ -84,7 +84,7 @@ def _once_written(workspace: Workspace, stage: str, gone: Mapping[str, Row]) -> 
     for line in _lines(manifest_paths(workspace, stage)):
         try:
             row = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             continue
         if row.item_id in gone:
             yield from ((row.item_id, state.path) for state in row.outputs.values())

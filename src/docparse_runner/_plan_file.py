@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from docparse_runner._row import UNREADABLE
 from docparse_runner._workspace import write_atomically
 from docparse_runner.errors import UsageError
 
@@ -128,6 +129,6 @@ def load(path: Path) -> Plan:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise UsageError(msg) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         msg = f"{path} is not a whole plan ({error}); write one with docparse plan … --save {path}"
         raise UsageError(msg) from error

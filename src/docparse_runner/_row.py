@@ -14,6 +14,9 @@ from docparse_runner.errors import StageError
 SCHEMA_VERSION = 1
 """Of a row; it rises when a field changes its meaning."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a torn or garbled line raises."""
+
 IMPORTED = "imported"
 """Name of the manifest of what the earlier runner made, reason of its rows, and first part of ids without a folder."""
 

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from docparse_runner._row import Row
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding a torn or garbled line raises."""
+from docparse_runner._row import UNREADABLE, Row
 
 _OFFSET, _FILE = 48, 32
 """A place is one number, because a tuple would take twice the memory: offset, file and length of a line."""

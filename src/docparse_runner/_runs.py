@@ -12,6 +12,7 @@ import msgspec
 
 from docparse_runner._entry_points import nearest
 from docparse_runner._outcome import counted
+from docparse_runner._row import UNREADABLE
 from docparse_runner._workspace import Workspace
 from docparse_runner.errors import UsageError
 
@@ -236,7 +237,7 @@ def _read(path: Path, kind: type[dict[str, _Found]], problems: list[str]) -> dic
             problems.append(f"{path.name} is missing")
     except OSError as error:
         problems.append(f"{path.name} cannot be read: {error.strerror}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         problems.append(f"{path.name} is damaged: {error}")
     return {}
 
@@ -266,7 +267,7 @@ def item_lines(record: RunRecord) -> Iterator[ItemLine]:
         for line in file:
             try:
                 found = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNREADABLE:
                 continue
             if found.event == "item":
                 yield found

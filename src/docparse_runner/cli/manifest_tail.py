@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from docparse_runner._manifest import manifest_paths
-from docparse_runner._row import Row
+from docparse_runner._row import UNREADABLE, Row
 from docparse_runner._workspace import Workspace
 from docparse_runner.cli import _params, _recorded
 
@@ -55,7 +55,7 @@ def _tail(path: Path, count: int, kind: type[Row | _Attempt]) -> _Tail:
             break
         try:
             value = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             tail = tail._replace(bad=tail.bad + bool(line.strip()))
             continue
         tail.lines.append(line)
