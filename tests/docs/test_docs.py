@@ -4,6 +4,7 @@
   are parsed, and written when their first line is ``# file: NAME``.
 - Of ``console`` the lines after ``$ `` are run, and the others compared with what they print: decimal fractions may
   differ, a line that is only ``…`` stands for any lines, a line that ends in ``…`` for one that begins so.
+- ``diff`` changes the file that its first line ``# file: NAME`` names.
 - ``text`` is only shown.
 - ``<!-- exits: N -->`` before a block says that its only command ends with N; ``<!-- not run: REASON -->`` that the
   block cannot be run here, and why.
@@ -28,10 +29,11 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"bash", "console", "json", "python", "text", "toml"}
+LANGUAGES = {"bash", "console", "diff", "json", "python", "text", "toml"}
 NOT_RUN = re.compile(r"<!-- not run: ?(.*) -->")
 EXITS = re.compile(r"<!-- exits: (\d+) -->")
 FILE = re.compile(r"# file: (\S+)\n")
+APPLY = Path(__file__).with_name("apply_diff.py")
 HOME = "/home/you"
 """What the pages show instead of the folder that their blocks run in."""
 
@@ -127,6 +129,11 @@ class Script:
     def json(self, block):
         json.loads(FILE.sub("", block.text, count=1))
         self._written(block)
+
+    def diff(self, block):
+        file = FILE.match(block.text)
+        change = f"python {APPLY} {self._kept(block.text[file.end() :])} {shlex.quote(file[1])}"
+        self._lines.append(insisting(change, block.exits))
 
     def _written(self, block):
         """Write the block if it names a file, and say whether it does."""
@@ -236,3 +243,17 @@ def test_every_block_of_the_page_works(page, runs):
     for line, printed, expected in blocks:
         difference = first_difference(expected, printed.splitlines())
         assert difference == "", f"{name_of(page)}, block in line {line}, at {difference!r}; printed:\n{printed}"
+
+
+def test_a_reader_of_the_tutorial_types_under_30_lines():
+    page = ROOT / "docs" / "tutorials" / "first-stage.md"
+    typed = {"bash": r"^\S.*", "console": r"^\$ .*", "diff": r"^\+.*\S.*"}
+
+    lines = [
+        line
+        for block in blocks_of(page)
+        for line in re.findall(typed.get(block.language, "$^"), block.text, re.MULTILINE)
+    ]
+
+    assert {block.language for block in blocks_of(page)} <= {*typed, "text"}
+    assert 10 < len(lines) < 30

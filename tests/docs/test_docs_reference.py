@@ -1,6 +1,7 @@
 """The reference is complete and up to date: read from the code, not from the pages' generator."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,25 @@ def test_every_option_of_the_runner_is_documented():
     page = reference("options.md")
 
     assert [spec.flag for spec in specs_of(StageOptions) if f"`{spec.flag}`" not in page] == []
+
+
+REASONS = reference("options.md").partition("### Why one would change it\n")[2].partition("\n## ")[0]
+EXAMPLES = re.findall(r"^\| (.*?) \| `(--.*?)` \| \S.*\|$", REASONS, re.MULTILINE)
+
+
+def test_every_option_of_the_runner_has_an_example_and_a_reason_to_change_it():
+    flags = [flag for shown, _ in EXAMPLES for flag in re.findall("--[a-z-]+", shown)]
+
+    assert flags == [spec.flag for spec in specs_of(StageOptions)]
+
+
+@pytest.mark.parametrize("example", [example for _, example in EXAMPLES])
+def test_the_examples_of_options_are_accepted(example, tmp_path):
+    command = docparse.get_command(None, "run")
+
+    command.get_command(command.make_context("run", ["chunk"], resilient_parsing=True), "chunk").make_context(
+        "chunk", ["--data-root", str(tmp_path), *shlex.split(example)]
+    )
 
 
 @pytest.mark.parametrize("name", ["doctags", "chunk", "embed", "index"])
