@@ -339,7 +339,8 @@ def test_a_bar_shows_what_each_worker_is_on(context, monkeypatch, capsys):
 
     out, err = capsys.readouterr()
     assert out == ""
-    assert "4/8 2.0/s, 0:00:02 left 1 failed  d0.txt 0s  d1.txt 1s  d2.txt 2s" in re.sub(r"\x1b\[[0-9;]*m", "", err)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", err)
+    assert "4/8 2.0/s, 0:00:02 left, 1 failed\n  d0.txt 0s  d1.txt 1s  d2.txt 2s\n" in shown
 
 
 # --- those that misbehave

@@ -87,38 +87,37 @@ class ProgressWatcher:
 
 
 class _Bar:
-    """A rich progress bar that appears with the first heartbeat, so that quick runs show none."""
+    """A rich progress bar, and below it what the workers are on; a quick run ends before the first heartbeat."""
 
     def __init__(self, stage: str, total: int | None) -> None:
         from rich.console import Console  # noqa: PLC0415 - rich is needed on a terminal only
+        from rich.live import Live  # noqa: PLC0415
         from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
-        from rich.table import Column  # noqa: PLC0415
 
         self._rich = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[text]}", table_column=Column(overflow="fold")),
-            console=Console(stderr=True),
-            transient=True,
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}", markup=False)
         )
         self._task = self._rich.add_task(stage, total=total, text="")
+        self._live = Live(console=Console(stderr=True), transient=True)
         self._started = False
 
     def show(self, progress: Progress, more: Sequence[str] = ()) -> None:
         """Draw the state of the run."""
-        from rich.markup import escape  # noqa: PLC0415 - rich is needed on a terminal only
+        from rich.console import Group  # noqa: PLC0415 - rich is needed on a terminal only
+        from rich.text import Text  # noqa: PLC0415
 
         if not self._started:
-            self._rich.start()
+            self._live.start()
             self._started = True
-        failed = f" [red]{progress.failed} failed[/red]" if progress.failed else ""
-        on = "  ".join(_busy(each) for each in progress.running[:_SHOWN])
-        first = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}  {escape(on)}"
-        text = "\n".join([first, *map(escape, more)])
+        failed = f", {progress.failed} failed" if progress.failed else ""
+        text = f"{_of_total(progress)} {_rate(progress)}{_eta(progress)}{failed}"
         self._rich.update(self._task, completed=progress.done, total=progress.total, text=text)
+        lines = ["  ".join(map(_busy, progress.running[:_SHOWN])), *more]
+        below = [Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in lines if line]
+        self._live.update(Group(self._rich, *below))
 
     def close(self) -> None:
         """Remove the bar."""
         if self._started:
-            self._rich.stop()
+            self._live.stop()
