@@ -326,7 +326,7 @@ def test_an_input_folder_that_is_gone_is_to_be_fixed(found, docs, docparse):
     assert to_fix(there) == []
     assert (code, topic) == (1, "input")
     assert text.endswith("docs, which is not there")
-    assert remedy == "bring it back, or mount it; until then nothing of docs is run or removed"
+    assert remedy == "bring it back, or mount it; if it is gone for good: docparse inputs forget docs"
 
 
 def test_a_damaged_file_of_the_data_root_is_to_be_fixed(found, here):

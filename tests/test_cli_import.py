@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from docparse_runner._import import Places
-from docparse_runner._workspace import InputRoot, Workspace
+from docparse_runner._inputs import InputRoot
+from docparse_runner._workspace import Workspace
 
 DATA = Path("docparse-data")
 CHUNK = {"chunk_id": "a-1", "doc_id": "a", "text": "One sentence."}

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from docparse_runner import Output, Stage, StageOptions
+from docparse_runner._inputs import InputRoot
 from docparse_runner._manifest import append_lines, manifest_path
 from docparse_runner._model import Unchanged
 from docparse_runner._planning import Listing, default_plan, listed_items, upstreams_of
 from docparse_runner._row import FileState, LastGood
 from docparse_runner._selection import Selection
-from docparse_runner._workspace import InputRoot, quote_id
+from docparse_runner._workspace import quote_id
 from docparse_runner.errors import UsageError
 
 EVERYTHING = Selection.of(StageOptions())

@@ -415,4 +415,4 @@ def test_what_is_remembered_is_json_that_a_person_can_read(folder, workspace):
 
     (entry,) = json.loads((workspace.manifests / "inputs.json").read_text())
 
-    assert entry == {"name": "papers", "path": str(folder), "kind": "source", "files": []}
+    assert entry == {"name": "papers", "path": str(folder), "kind": "source", "files": [], "forgotten": False}

@@ -1,6 +1,7 @@
 """How the data root stands: its disk, who runs in it, what killed runs left, and whether its inputs are still there."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def _inputs(workspace: Workspace) -> Iterator[Finding]:
             level=Level.OK if is_there else Level.FIX,
             remedy=""
             if is_there
-            else f"bring it back, or mount it; until then nothing of {root.name} is run or removed",
+            else f"bring it back, or mount it; if it is gone for good: docparse inputs forget {shlex.quote(root.name)}",
             data={"name": root.name, "path": str(root.path), "kind": root.kind},
         )
 

@@ -177,6 +177,7 @@ class _Outlook:
                 self._add(item_id, "run", f"after {self._before.stage}", {})
         if self._feed.is_whole:
             self._add_gone()
+        self.note = "; ".join(filter(None, [self.note, *self._plan.unlisted()]))
 
     def _at_limit(self) -> bool:
         if self._limit is not None and self._runs >= self._limit:

@@ -18,13 +18,14 @@ from typing import Any
 import attrs
 
 from docparse_runner._files import digest_state, put
+from docparse_runner._inputs import InputRoot
 from docparse_runner._kinds import STANDARD
 from docparse_runner._legacy import CHUNKS, DOCTAGS, Legacy, LegacyRow
 from docparse_runner._legacy_checks import checked, first_chunk_id
 from docparse_runner._manifest import JsonlSink, read_manifest
 from docparse_runner._model import WorkItem
 from docparse_runner._row import IMPORTED, FileState, Row, timestamp
-from docparse_runner._workspace import InputRoot, Workspace, quote_id
+from docparse_runner._workspace import Workspace, quote_id
 from docparse_runner.errors import ManifestError, StageError
 
 SUFFIXES: Mapping[str, str] = {kind: STANDARD[kind].suffix for kind in (DOCTAGS, CHUNKS)}

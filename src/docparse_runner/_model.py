@@ -244,6 +244,8 @@ class StagePlan:
         config_hash: enters the fingerprint.
         unique_ids: whether the planner guarantees that no id repeats; else the runner keeps track of them.
         covers: asked once the items are exhausted, of a recorded id that was not among them: is that document gone?
+        unlisted: asked at the end: what could not be listed, a sentence each. Such a run does not end with 0, and what
+            lies there is left as it is.
         items_unless: returns the items without those that are unchanged, which are only counted; or None.
     """
 
@@ -254,6 +256,7 @@ class StagePlan:
     config_hash: str = ""
     unique_ids: bool = False
     covers: Callable[[str], bool] = lambda _item_id: False
+    unlisted: Callable[[], Sequence[str]] = tuple
     items_unless: "Callable[[IsUnchanged], Iterable[WorkItem | Unchanged]] | None" = None
 
 

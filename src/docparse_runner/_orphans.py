@@ -124,6 +124,7 @@ class _Judge:
         self._workspace = workspace
         self._tables = tables
         self._makers = makers(workspace)
+        self._forgotten = workspace.forgotten()
         self._roots = {root.name: root for root in workspace.inputs() if root.kind == "source"}
         self._missing: dict[Path, str] = {}
         self._ends: dict[str, str] = {}
@@ -141,6 +142,8 @@ class _Judge:
     def _among_inputs(self, row: Row) -> str:
         """Look for the document where it was, and make sure that it could be seen there."""
         name, _, rest = row.item_id.partition("/")
+        if name in self._forgotten:
+            return ""
         root = self._roots.get(name)
         places = [] if root is None else [os.path.join(root.path, unquote_id(rest))]
         if os.path.isabs(row.input_path):

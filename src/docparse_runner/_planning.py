@@ -12,12 +12,13 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from docparse_runner._inputs import InputRoot
 from docparse_runner._manifest import read_manifest
 from docparse_runner._model import IsUnchanged, Stage, StagePlan, Unchanged, WorkItem
 from docparse_runner._row import GONE, IMPORTED, Row
 from docparse_runner._row_index import RowIndex
 from docparse_runner._selection import Selection
-from docparse_runner._workspace import InputRoot, Workspace, path_of, quote_id, unquote_id
+from docparse_runner._workspace import Workspace, path_of, quote_id, unquote_id
 from docparse_runner.errors import UsageError
 
 SOURCE = "source"
@@ -136,6 +137,9 @@ class Listing:
         """Yield (item id, path of the first input) in a stable order."""
         self.problems = []
         for place in self._places:
+            if place.root.forgotten:
+                place.complete = True  # nothing in it counts, so whatever was recorded of it is gone
+                continue
             failed = len(self.problems)
             found = False
             top = os.path.join(place.root.path, "")
@@ -239,7 +243,8 @@ def listed_items(
     """
     listing = Listing(stage, workspace, roots, upstreams)
     total, wanted = listing.count(selection.wants)
-    if not total and not (upstreams and any(upstream.rows for upstream in upstreams.values())):
+    may_be_gone = any(root.forgotten for root in roots) or any(upstream.rows for upstream in upstreams.values())
+    if not total and not may_be_gone:
         raise UsageError(_nothing(stage, workspace, roots, upstreams, listing.problems))
     if total and not wanted and selection.is_partial:
         left = f"--include and --exclude leave none of {total} documents"
@@ -259,6 +264,7 @@ def default_plan(stage: Stage, listing: Listing, total: int, *, options: object,
         config_hash=cfg_hash,
         unique_ids=not listing.overlapping,
         covers=listing.covers,
+        unlisted=lambda: tuple(listing.problems),
         items_unless=(lambda same: _Lazy(lambda: listing.items_unless(suffixes, same)))
         if len(stage.consumes) == 1
         else None,

@@ -151,6 +151,7 @@ class Run:
             self._executor.close()
         peak, cpu = self._executor.usage() if self._executor else (0, 0.0)
         self._tally.cancelled += len(self._jobs)
+        self._tally.unlisted(self._parts.plan.unlisted())
         outcome = self._tally.outcome(
             stage=self._parts.plan.stage_name,
             run_id=self._parts.context.run_id,
@@ -171,7 +172,7 @@ class Run:
         if self._exit_code:
             return self._exit_code
         remembered = 0 if self._parts.options.allow_quarantined else self._tally.quarantined
-        return int(bool(self._tally.failed or self._tally.waiting or remembered))
+        return int(bool(self._tally.failed or self._tally.waiting or self._tally.unseen or remembered))
 
     def _loop(self) -> None:
         while True:

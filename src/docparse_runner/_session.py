@@ -10,6 +10,7 @@ from docparse_runner._config import Resolved, Settings
 from docparse_runner._context import StageContext
 from docparse_runner._engine import new_run_id, run_stage
 from docparse_runner._factories import StageFactory
+from docparse_runner._inputs import InputRoot
 from docparse_runner._lifecycle import Lifecycle
 from docparse_runner._lock import run_lock
 from docparse_runner._model import StagePlan, WorkItem
@@ -20,7 +21,7 @@ from docparse_runner._planning import default_plan, listed_items, upstreams_of
 from docparse_runner._plugins import StagePlugin, load_stage, load_watchers
 from docparse_runner._secrets import Redactor
 from docparse_runner._selection import Selection
-from docparse_runner._workspace import InputRoot, Workspace
+from docparse_runner._workspace import Workspace
 from docparse_runner.errors import DocparseError, PluginError, StageError, UsageError
 
 

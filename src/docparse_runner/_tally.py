@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import attrs
 
@@ -61,6 +62,7 @@ class Tally:
     slowest: list[tuple[float, str]] = attrs.field(factory=list)
     notes: list[str] = attrs.field(factory=list)
     kept_old: int = 0
+    unseen: int = 0
 
     def unchanged(self, count: int) -> None:
         """Count items of the plan that are up to date."""
@@ -105,6 +107,13 @@ class Tally:
         if len(self.errors) < _KEPT:
             sample = FailureSample(item_id=item_id, category=Category(error.category), message=error.message)
             self.errors.append(sample)
+
+    def unlisted(self, problems: Sequence[str]) -> None:
+        """Note what of the inputs could not be listed."""
+        self.unseen = len(problems)
+        self.notes += [f"{problem}; what lies there is left as it is" for problem in problems[:_KEPT]]
+        if len(problems) > _KEPT:
+            self.notes.append(f"… and {len(problems) - _KEPT} more that cannot be listed")
 
     def slowest_first(self) -> tuple[tuple[str, float], ...]:
         """Return (item id, seconds) of the slowest items, slowest first."""

@@ -1,6 +1,5 @@
 """The data root: where artifacts, manifests, staging and locks live, and how an item id becomes a path and back."""
 
-import errno
 import functools
 import json
 import os
@@ -11,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from docparse_runner._inputs import InputRoot, dump_inputs, merged, read_inputs, split_argument, walk
 from docparse_runner.errors import UsageError
 
 MARKER = ".docparse-root"
@@ -53,23 +53,6 @@ def path_of(text: str) -> Path:
 def printable(text: str) -> str:
     """Return text that can be written as UTF-8: undecodable bytes of a file name become backslash escapes."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-@attrs.frozen(kw_only=True)
-class InputRoot:
-    """A folder of the user's.
-
-    Attributes:
-        name: first part of the ids of what lies in it.
-        path: the folder, absolute.
-        kind: what lies in it: ``source``, or a kind of artifact made elsewhere.
-        files: only these, relative to `path`; empty means the whole folder.
-    """
-
-    name: str
-    path: Path
-    kind: str = "source"
-    files: tuple[str, ...] = ()
 
 
 def _absolute(path: str | Path) -> Path:
@@ -156,38 +139,41 @@ class Workspace:
         return self.manifests / "inputs.json"
 
     def inputs(self) -> list[InputRoot]:
-        """Return the input folders that the data root remembers.
+        """Return the input folders that the data root remembers, without those that it was told to forget.
 
         Raises:
             UsageError: the file that holds them is damaged.
         """
-        try:
-            data = json.loads(self._inputs_file().read_bytes())
-            return [
-                InputRoot(name=each["name"], path=Path(each["path"]), kind=each["kind"], files=tuple(each["files"]))
-                for each in data
-            ]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except (ValueError, KeyError, TypeError) as error:
-            msg = f"{self._inputs_file()} is damaged ({error}); delete it and name the inputs again"
-            raise UsageError(msg) from error
+        return [root for root in self._known() if not root.forgotten]
+
+    def _known(self) -> list[InputRoot]:
+        return read_inputs(self._inputs_file())
 
     def remember(self, roots: Iterable[InputRoot]) -> None:
         """Add input folders to those that the data root remembers."""
-        known = {root.name: root for root in self.inputs()}
-        for root in roots:
-            old = known.get(root.name)
-            if old and old.files and root.files:
-                root = attrs.evolve(root, files=tuple(sorted({*old.files, *root.files})))  # noqa: PLW2901
-            elif old and not old.files:
-                root = old  # noqa: PLW2901 - the whole folder contains the single files
-            known[root.name] = root
-        data = [
-            {"name": root.name, "path": str(root.path), "kind": root.kind, "files": root.files}
-            for root in known.values()
-        ]
-        write_atomically(self._inputs_file(), json.dumps(data, indent=1).encode())
+        self._save(merged(self._known(), roots))
+
+    def forget(self, name: str) -> InputRoot:
+        """Forget an input folder: the next run that names no input finds its documents gone.
+
+        Raises:
+            UsageError: none of that name is remembered.
+        """
+        known = self._known()
+        root = next((root for root in known if root.name == name and not root.forgotten), None)
+        if root is None:
+            names = ", ".join(root.name for root in known if not root.forgotten) or "none"
+            msg = f"{self.root} remembers no input {name!r}; there are: {names}"
+            raise UsageError(msg)
+        self._save([attrs.evolve(each, forgotten=True) if each is root else each for each in known])
+        return root
+
+    def forgotten(self) -> frozenset[str]:
+        """Return the names of the input folders that were forgotten."""
+        return frozenset(root.name for root in self._known() if root.forgotten)
+
+    def _save(self, roots: Iterable[InputRoot]) -> None:
+        write_atomically(self._inputs_file(), dump_inputs(roots))
 
     def input_roots(self, arguments: Iterable[str], kind: str = "source") -> list[InputRoot]:
         """Return the input folders that the arguments of a command name, or else those that are remembered.
@@ -199,10 +185,10 @@ class Workspace:
         Raises:
             UsageError: one does not exist, two have one name, or a name means another folder here.
         """
-        known = {root.name: root for root in self.inputs()}
         named = [self._input_root(argument, kind) for argument in arguments]
         if not named:
-            return [root for root in known.values() if root.kind == kind]
+            return [root for root in self._known() if root.kind == kind]
+        known = {root.name: root for root in self.inputs()}
         roots: dict[str, InputRoot] = {}
         for root in named:
             other = roots.get(root.name) or known.get(root.name)
@@ -216,7 +202,7 @@ class Workspace:
         return list(roots.values())
 
     def _input_root(self, argument: str, kind: str) -> InputRoot:
-        name, path = _split(argument)
+        name, path = split_argument(argument)
         if not os.path.exists(path):
             msg = f"no such file or folder: {path}"
             raise UsageError(msg)
@@ -276,46 +262,7 @@ class Workspace:
         if root.files:
             yield from (name for name in sorted(root.files) if keep(name.rpartition("/")[2]))
             return
-        yield from _walk(root.path, keep, failed)
-
-
-def _split(argument: str) -> tuple[str, Path]:
-    """Return (name or empty, path) of ``PATH`` or ``NAME=PATH``; a path that exists as written is a path."""
-    name, equals, rest = argument.partition("=")
-    if (
-        not equals
-        or os.path.lexists(argument)
-        or not re.fullmatch(r"[^/\\%\x00-\x1f\x7f]+", name)
-        or name in {".", ".."}
-    ):
-        return "", Path(argument).expanduser()
-    return name, Path(rest).expanduser()
-
-
-def _walk(top: Path, keep: Callable[[str], bool], failed: Callable[[OSError], None]) -> Iterator[str]:
-    folders = [""]
-    while folders:
-        prefix = folders.pop()
-        try:
-            with os.scandir(top / prefix) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            failed(error)
-            continue
-        if any(entry.name == MARKER for entry in entries):
-            continue
-        inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-        folders.extend(f"{prefix}{entry.name}/" for entry in reversed(inner))
-        yield from (prefix + entry.name for entry in entries if keep(entry.name) and _is_file(entry, failed))
-
-
-def _is_file(entry: os.DirEntry[str], failed: Callable[[OSError], None]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError as error:
-        if error.errno != errno.ELOOP:  # a link that leads to itself is as good as one that leads nowhere
-            failed(error)
-        return False
+        yield from walk(root.path, MARKER, keep, failed)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -48,7 +48,7 @@ def test_every_kind_of_poison_is_tried(stages):
 @pytest.mark.parametrize(
     ("harmless", "limits"),
     [
-        pytest.param(HARMLESS, {"timeout_s": 3, "memory_mb": 300}, id="quick"),
+        pytest.param(HARMLESS, {"timeout_s": 5, "memory_mb": 300}, id="quick"),
         pytest.param((*HARMLESS, *SLOW), {"timeout_s": 15, "memory_mb": 2500}, id="all", marks=pytest.mark.long),
     ],
 )

@@ -16,6 +16,7 @@ _CORE = {
     "run": "Run one stage, or all of them, over documents.",
     "plan": "Say what would run and why; touches nothing.",
     "status": "Show how the documents of a data root stand.",
+    "inputs": "Show the folders that a data root remembers, and forget one.",
     "runs": "Show past runs, and how two of them differ.",
     "prune": "Remove the files of documents that are gone; dry by default.",
     "manifest": "Show, compact and verify the record of what was done.",
