@@ -32,7 +32,8 @@ def tree(folder):
     "command",
     [
         *["", "run", "run upper", "run count", "run all", "plan", "plan upper", "plan all", "status", "stages"],
-        *["doctor", "validate", "runs", "runs list", "runs show", "runs diff", "prune"],
+        *["doctor", "validate", "runs", "runs list", "runs show", "runs diff", "prune", "inputs", "inputs list"],
+        "inputs forget",
     ],
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -48,10 +49,11 @@ def test_the_help_of_docparse_lists_commands_and_examples_on_lines_of_their_own(
     shown = docparse("--help").out
 
     assert "\n      docparse run all ~/papers\n      docparse search " in shown
-    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()][:7] == [
+    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()][:8] == [
         "run",
         "plan",
         "status",
+        "inputs",
         "runs",
         "prune",
         "manifest",
@@ -125,7 +127,7 @@ def test_the_module_is_the_command(spawn):
 BAD = {
     "no such command": (
         "bogus",
-        "docparse: no command 'bogus'; there are: run, plan, status, runs, prune, manifest, stages",
+        "docparse: no command 'bogus'; there are: run, plan, status, inputs, runs, prune, manifest, stages",
     ),
     "misspelt command": ("stauts", "Did you mean 'status'?"),
     "no such stage": ("run nope docs", "docparse: no stage 'nope'; installed: "),

@@ -204,7 +204,8 @@ def test_a_folder_that_is_empty_or_missing_deletes_nothing(docs, stages, docpars
     (stages / "other").rmdir()
     missing = docparse("run", "upper", "--workers", 0)
 
-    assert (emptied.code, missing.code) == (0, 0)
+    assert (emptied.code, missing.code) == (0, 1)
+    assert "other cannot be listed" in missing.err
     assert new_rows()["upper"] == []
 
 

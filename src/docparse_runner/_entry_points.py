@@ -43,21 +43,25 @@ def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
 
 
 def _distribution(entry: metadata.EntryPoint) -> str:
-    # A damaged installation has no name.
-    return (entry.dist.name if entry.dist else "") or "?"
+    return _said(entry, "Name") or "?"
+
+
+def _said(entry: metadata.EntryPoint, field: str) -> str:
+    """Return what the package of an entry point says of itself; a damaged installation says nothing."""
+    info: Mapping[str, Any] = entry.dist.metadata if entry.dist else {}  # type: ignore[assignment]  # a Message
+    return str(info.get(field) or "")  # not info[field], nor dist.name: from 3.12 on these warn when it is missing
 
 
 def listed(group: str) -> list[Listed]:
     """Return the entry points of a group, sorted by name, importing none."""
     result = []
     for name, (entry, *rivals) in _found(group).items():
-        info: Mapping[str, Any] = entry.dist.metadata if entry.dist else {}  # type: ignore[assignment]  # a Message
         result.append(
             Listed(
                 name=name,
                 distribution=_distribution(entry),
-                version=(entry.dist.version if entry.dist else "") or "",
-                summary=str(info.get("Summary") or ""),
+                version=_said(entry, "Version"),
+                summary=_said(entry, "Summary"),
                 rivals=tuple(_distribution(rival) for rival in rivals),
             )
         )
