@@ -247,12 +247,14 @@ def test_no_field_of_a_record_overwrites_another(slots):
     parent.expire(1, most)
     parent.stop(1)
     child.progress(1, -3.0, -4.0)
+    child.allow(1, -5.0)
 
     assert parent.read(1) == (most, -1.5, Phase.SEND, 2**32 - 1)
     assert child.expired(1) == most
     assert child.stopping(1)
     assert [parent.read(slot) for slot in (0, 2)] == [NOTHING] * 2
     assert [parent.expired(slot) for slot in (0, 2)] == [-1] * 2
+    assert [parent.allowed(slot) for slot in range(3)] == [0.0, -5.0, 0.0]
 
 
 def test_a_record_that_is_cleared_holds_nothing_of_the_worker_before_and_leaves_its_neighbours(slots):

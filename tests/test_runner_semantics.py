@@ -384,6 +384,28 @@ def test_the_deadline_of_an_item_overrides_that_of_the_stage(bench):
     assert bench.rows()["slow"]["error"]["limit"] == 1
 
 
+@pytest.mark.parametrize("policy", ["cpu", "io"])
+def test_an_item_that_turns_out_to_be_large_may_ask_for_a_longer_deadline_of_its_own(bench, policy):
+    bench.write(large="60 1.5", next="0 60")
+    bench.stage = attrs.evolve(bench.stage, timeout_s=0.5, policy=policy)
+
+    outcome = bench.run(bench.verbs.Large(), workers=1)
+
+    assert (outcome.succeeded, outcome.failed) == (1, 1)
+    assert bench.rows()["large"]["status"] == "success"
+    assert bench.rows()["next"]["error"]["limit"] == 0.5
+
+
+@pytest.mark.parametrize("policy", ["cpu", "io"])
+def test_an_item_may_not_ask_for_more_than_the_user_said(bench, policy):
+    bench.write(large="60 60")
+    bench.stage = attrs.evolve(bench.stage, policy=policy)
+
+    bench.run(bench.verbs.Large(), workers=1, timeout_s=0.5)
+
+    assert bench.rows()["large"]["error"]["limit"] == 0.5
+
+
 def test_a_timeout_is_remembered_until_its_limit_is_raised(bench):
     bench.write(slow="waits then writes")
     bench.run(workers=1, timeout_s=1)

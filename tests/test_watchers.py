@@ -448,6 +448,14 @@ def test_the_stages_own_hooks_run_before_the_watchers(hooked, stages):
     assert json.loads(ended.out)["summary"] == {"letters": 7}
 
 
+def test_what_a_stage_says_of_a_run_is_shown_with_v(hooked, docparse):
+    hooked()
+
+    ended = docparse("run", "hooked", "--workers", 0, "-v")
+
+    assert ended.err.endswith("\n  letters: 7\n")
+
+
 def test_who_listens_to_items_hears_of_those_that_are_up_to_date(hooked, stages):
     hooked()
     (stages / "heard.txt").unlink()

@@ -83,6 +83,10 @@ def _no_progress(_done: float, _total: float | None) -> None:
     """Do nothing: nobody is watching this item."""
 
 
+def _no_deadline(_seconds: float) -> None:
+    """Do nothing: nobody gives up this item."""
+
+
 @attrs.define(kw_only=True)
 class StageContext:
     """The run, as hooks and workers see it.
@@ -101,6 +105,8 @@ class StageContext:
         device: in a worker with policy ``gpu``: the device's number as text, else ``cpu``.
         threads: in a worker: how many threads numeric libraries may use.
         progress: in a worker: call ``progress(done, total)`` to say how far the item is.
+        allow: in a worker: call ``allow(seconds)`` once it is known how large the item is; its deadline, if shorter,
+            becomes that. With ``--timeout-s`` the user has the word, and nothing happens.
         cancelled: in a worker: call it to learn whether the run is stopping; long items may then return early.
     """
 
@@ -117,6 +123,7 @@ class StageContext:
     device: str = "cpu"
     threads: int = 1
     progress: Callable[[float, float | None], None] = _no_progress
+    allow: Callable[[float], None] = _no_deadline
     cancelled: Callable[[], bool] = lambda: False
     _make_scratch: Callable[[], Path] | None = attrs.field(default=None, alias="make_scratch")
     _upstreams: Mapping[str, Any] | None = attrs.field(default=None, alias="upstreams")

@@ -205,6 +205,7 @@ def _parts(
         recycle_memory=options.recycle_memory_mb * _MIB,
         memory_limit=options.memory_limit_mb * _MIB,
         batch=stage.batch,
+        may_allow=options.timeout_s is None,
     )
     if outputs:
         workspace.declare(plan.stage_name, {kind: output.suffix for kind, output in outputs.items()})

@@ -36,3 +36,6 @@ class Gate(Protocol):
 
     def progress(self, done: float, total: float | None) -> None:
         """Say how far the item is."""
+
+    def allow(self, seconds: float) -> None:
+        """Say that the item that runs may take so long from its start, if its deadline is shorter."""

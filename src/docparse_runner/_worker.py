@@ -159,6 +159,7 @@ class ItemRunner:
             threads=spec.threads,
             make_scratch=self._desk.scratch,
             progress=self._gate.progress,
+            allow=self._gate.allow,
             cancelled=self._gate.stopping,
         )
         try:

@@ -386,6 +386,26 @@ class Curious:
 
 
 @attrs.frozen
+class Large:
+    """Opens a worker whose items say how many seconds they may take, and then take as many.
+
+    A document is ``ALLOWED SECONDS``.
+    """
+
+    def open(self, context):
+        """Return the worker."""
+
+        def take(item):
+            allowed, seconds = map(float, item.inputs["source"].read_text().split())
+            context.allow(allowed)
+            time.sleep(seconds)
+            item.outputs["out"].write_text("text")
+            return ItemOutcome.success()
+
+        return take
+
+
+@attrs.frozen
 class Patient:
     """Opens a worker whose items go on until the run is stopping."""
 

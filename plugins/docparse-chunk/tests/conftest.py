@@ -13,7 +13,7 @@ import docparse_chunk
 from docparse_chunk._docling import Docling
 from docparse_chunk._models import find_tokenizer
 from docparse_chunk._tokens import HuggingFaceCounter
-from docparse_chunk._walk import read
+from docparse_chunk._walk import Reading, read
 from docparse_runner import StageContext, WorkItem
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
@@ -68,8 +68,8 @@ class Paper:
         body = {"self_ref": "#/body", "children": self.body}
         return {"schema_name": "DoclingDocument", "version": "1.10.0", "name": "made", "body": body, **self.lists}
 
-    def read(self, *layers):
-        return read(msgspec.convert(self.data(), Docling), layers or ("body",))
+    def read(self, *layers, **how):
+        return read(msgspec.convert(self.data(), Docling), Reading(layers=frozenset(layers or ("body",)), **how))
 
 
 def place(page, box):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from docparse_chunk import Options, _validate
 from docparse_chunk._docling import Docling
 from docparse_chunk._fit import fitted
 from docparse_chunk._page import page
@@ -29,6 +30,34 @@ SCRAPS = [
     "—",
     "🦆",
 ]
+
+
+def form(paper, prose):
+    cells = [{"cell_id": 1, "label": "key", "text": prose(3)}, {"cell_id": 2, "label": "value", "text": prose(6)}]
+    links = [{"label": "to_value", "source_cell_id": 1, "target_cell_id": 2}]
+    paper.add("key_value_items", "key_value_region", graph={"cells": cells, "links": links})
+
+
+def picture(paper, prose):
+    caption = paper.text(prose(5), label="caption", page=3)
+    described = {"description": {"text": prose(20)}}
+    item = paper.add("pictures", "picture", meta=described, captions=[{"$ref": caption["self_ref"]}])
+    paper.text(prose(5), parent=item, page=3)
+
+
+def rich(paper, prose):
+    table = paper.add("tables", "table", data={"table_cells": []})
+    group = paper.group("inline", table)
+    for _ in range(2):
+        paper.text(prose(5), parent=group, page=1, hyperlink="https://example.org/")
+    place = {
+        "start_row_offset_idx": 0,
+        "end_row_offset_idx": 1,
+        "start_col_offset_idx": 0,
+        "end_col_offset_idx": 1,
+        "ref": {"$ref": group["self_ref"]},
+    }
+    table["data"]["table_cells"] = [place]
 
 
 @st.composite
@@ -61,6 +90,9 @@ def papers(draw, new_paper):
         "items": lambda: paper.items(*[prose(8) for _ in range(draw(st.integers(1, 5)))]),
         "code": lambda: paper.text(prose(), label="code"),
         "table": table,
+        "form": lambda: form(paper, prose),
+        "picture": lambda: picture(paper, prose),
+        "rich": lambda: rich(paper, prose),
         "furniture": lambda: paper.text("never read", label="page_footer", page=1),
     }
     for kind in draw(st.lists(st.sampled_from(sorted(makers)), max_size=14)):
@@ -104,7 +136,7 @@ def test_chunks_fit_keep_everything_in_order_and_know_their_sources(new_paper, c
 
     places = {
         item["self_ref"]: [place["page_no"] for place in item.get("prov", [])]
-        for kind in ("texts", "tables")
+        for kind in ("texts", "tables", "pictures", "key_value_items")
         for item in source.get(kind, [])
     }
     for row in made:
@@ -184,3 +216,56 @@ def test_no_heading_is_lost_and_none_stands_over_what_is_not_its_own(
             assert paths[words[0]][: len(chunk.headings)] == chunk.headings
         if not cross_headings:
             assert {paths[word][: len(chunk.headings)] for word in words} <= {chunk.headings}
+
+
+@checked
+@given(data=st.data(), limits=limits.filter(lambda limits: not limits.cross_headings))
+def test_a_chunk_smaller_than_was_asked_could_not_be_joined_with_the_next_one(new_paper, minilm, data, limits):
+    source, _ = data.draw(papers(new_paper))
+    document = read(msgspec.convert(source, Docling))
+
+    made = fitted(structural(document, minilm, limits), minilm, limits.max_tokens)
+
+    section_of = {unit.start: number for number, section in enumerate(document.sections) for unit in section.units}
+    numbers = [{section_of.get(unit.start) for unit in chunk.units} for chunk, _ in made]
+    for (one, tokens), (other, more), here, there in zip(made, made[1:], numbers, numbers[1:], strict=False):
+        in_one_section = len(here | there) == 1 and None not in here
+        could_be_joined = tokens + more <= limits.max_tokens // 2 and not (one.header or other.header)
+        assert not (in_one_section and could_be_joined and one.headings == other.headings), (one.text, other.text)
+
+
+@checked
+@given(sizes=st.lists(st.integers(10, 120), min_size=1, max_size=12), data=st.data())
+def test_an_edited_sentence_changes_chunks_of_its_own_section_only(new_paper, minilm, sizes, data):
+    edited = data.draw(st.integers(0, len(sizes) - 1))
+    limits = Limits(max_tokens=64, min_tokens=8)
+    made = []
+    for word in ("swims", "swims and dives"):
+        paper = new_paper()
+        for number, size in enumerate(sizes):
+            paper.heading(f"Section {number}")
+            verb = word if number == edited else "swims"
+            paper.text(" ".join(f"Duck {number} of {place} {verb}." for place in range(size)))
+        chunks = fitted(structural(paper.read(), minilm, limits), minilm, limits.max_tokens)
+        made.append({row.chunk_id: row.headings for row in rows("made", chunks, minilm.name)})
+
+    before, after = made
+
+    assert {tuple(before[chunk_id]) for chunk_id in before.keys() - after.keys()} == {(f"Section {edited}",)}
+
+
+@checked
+@given(data=st.data(), chunker=st.sampled_from([structural, page]))
+def test_the_same_document_gives_the_same_rows_and_nothing_is_wrong_with_them(new_paper, minilm, data, chunker):
+    source, _ = data.draw(papers(new_paper))
+    limits = Limits(max_tokens=data.draw(st.integers(16, 254)))
+
+    once, again = (
+        list(rows("made", fitted(chunker(read(msgspec.convert(source, Docling)), minilm, limits), minilm, 254), "t"))
+        for _ in range(2)
+    )
+
+    assert once == again
+    assert list(_validate._order(once)) == []
+    document = read(msgspec.convert(source, Docling))
+    assert list(_validate._coverage(once, document, Options())) == []

@@ -32,7 +32,9 @@ def test_the_default_is_structural():
 
 
 def test_an_unknown_name_says_what_is_there(third_party):
-    with pytest.raises(StageError, match="no chunker 'nope'; installed: broken, page, single, structural") as caught:
+    with pytest.raises(
+        StageError, match="no chunker 'nope'; installed: broken, docling-hybrid, page, single, structural"
+    ) as caught:
         find_chunker("nope")
 
     assert caught.value.category is Category.CONFIG

@@ -1,8 +1,10 @@
 import hashlib
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
+import pytest
 
 from docparse_chunk.schema import ChunkRow, json_schema
 
@@ -19,6 +21,9 @@ FIELDS = [
     "boxes",
     "char_span",
     "doc_items",
+    "links",
+    "emphasis",
+    "pictures",
     "n_tokens",
     "tokenizer",
     "content_digest",
@@ -54,6 +59,9 @@ def test_a_row_says_everything_about_its_chunk(chunk, paper, minilm):
         ],
         "char_span": [14, 14 + len(text)],
         "doc_items": ["#/texts/2", "#/texts/3", "#/tables/0"],
+        "links": [],
+        "emphasis": [],
+        "pictures": [],
         "n_tokens": minilm.count([context])[0] + 2,
         "tokenizer": "sentence-transformers/all-MiniLM-L6-v2",
         "content_digest": "sha256:" + hashlib.sha256(context.encode()).hexdigest(),
@@ -145,3 +153,20 @@ def test_rows_decode_into_the_class_that_the_schema_describes(chunk, paper):
     properties = json_schema()["$defs"]["ChunkRow"]["properties"]
     assert list(properties) == FIELDS
     json.dumps(json_schema())
+
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "chunk.schema.json"
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the reference pages are in the repository only")
+def test_the_published_schema_is_the_rows_and_rows_fit_it(chunk, paper):
+    jsonschema = pytest.importorskip("jsonschema", reason="pip install jsonschema")
+    paper.text("Ducks swim.", page=1, hyperlink="https://example.org/")
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+
+    _, (row,) = chunk(paper.data())
+
+    assert {key: published[key] for key in json_schema()} == json_schema()
+    jsonschema.validate(row, published)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(row | {"n_tokens": "many"}, published)

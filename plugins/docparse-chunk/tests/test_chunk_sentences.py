@@ -44,8 +44,8 @@ def test_sentences_end_where_a_reader_ends_them(text, expected):
 
 @pytest.mark.parametrize("text", ["." * 200_000, ". " * 100_000, "a.[ " * 50_000, ".\n" * 100_000, "؟" * 200_000])
 def test_the_time_is_linear_in_the_length_whatever_the_text(text):
-    start = time.perf_counter()
+    start = time.process_time()
 
     sentence_spans(text)
 
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -125,8 +125,8 @@ def test_pieces_of_a_cell_know_where_they_stand_in_the_row():
 
 @pytest.mark.parametrize("text", ["x" * 200_000, "word " * 40_000, "鸭" * 60_000, ", " * 40_000, "a\u0301" * 50_000])
 def test_the_time_is_linear_in_the_length_whatever_the_text(text):
-    start = time.perf_counter()
+    start = time.process_time()
 
     exploded(unit(text.strip()), 64, letters)
 
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -6,8 +6,8 @@ from docparse_chunk._tables import table_text
 
 
 def lines(cells):
-    table = table_text(msgspec.convert({"table_cells": cells}, Table), lambda cell: cell.text)
-    return None if table is None else [table.header.text, *(text for text, _ in table.rows)]
+    table = table_text(msgspec.convert({"table_cells": cells}, Table), lambda cell: cell.text, lambda _: [])
+    return None if table is None else [table.header.text, *(text for text, *_ in table.rows)]
 
 
 def grid(new_cell, *rows, headers=1):
@@ -27,7 +27,7 @@ def test_a_table_is_a_header_and_rows(new_cell):
 def test_several_header_rows_stay_together_and_name_the_columns(new_cell):
     cells = grid(new_cell, ["Duck", "Duck"], ["Name", "Size"], ["Teal", "small"], headers=2)
 
-    table = table_text(msgspec.convert({"table_cells": cells}, Table), lambda cell: cell.text)
+    table = table_text(msgspec.convert({"table_cells": cells}, Table), lambda cell: cell.text, lambda _: [])
 
     assert table.header.text == "| Duck | Duck |\n| Name | Size |\n|-|-|"
     assert table.header.titles == ("Duck Name", "Duck Size")
@@ -88,10 +88,12 @@ def test_cells_in_one_place_are_written_together(new_cell):
 
 def test_rows_know_where_their_cells_begin(new_cell):
     table = table_text(
-        msgspec.convert({"table_cells": grid(new_cell, ["a", "b"], ["Teal", "small"])}, Table), lambda cell: cell.text
+        msgspec.convert({"table_cells": grid(new_cell, ["a", "b"], ["Teal", "small"])}, Table),
+        lambda cell: cell.text,
+        lambda _: [],
     )
 
-    ((text, row),) = table.rows
+    ((text, row, _),) = table.rows
 
     assert [text[start:].startswith(cell) for start, cell in zip(row.starts, row.cells, strict=True)] == [True, True]
 
@@ -109,6 +111,6 @@ def test_a_huge_table_with_hardly_any_text_is_written_in_one_column(monkeypatch)
         for place in range(11)
     ]
 
-    table = table_text(Table(cells), lambda cell: cell.text)
+    table = table_text(Table(cells), lambda cell: cell.text, lambda _: [])
 
-    assert [text for text, _ in table.rows] == [f"| {place} |" for place in range(1, 11)]
+    assert [text for text, *_ in table.rows] == [f"| {place} |" for place in range(1, 11)]

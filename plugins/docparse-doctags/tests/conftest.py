@@ -114,6 +114,13 @@ def _email(path):
     path.write_bytes(bytes(message))
 
 
+def _doclang(path):
+    document = DoclingDocument(name="tides")
+    document.add_heading(HEADING)
+    document.add_text(label="text", text=SENTENCE)
+    path.write_text(document.export_to_doclang())
+
+
 def _docling_json(path):
     document = DoclingDocument(name="tides")
     document.add_heading(HEADING)
@@ -140,6 +147,7 @@ MAKERS = {
     ".asc": _ASCIIDOC,
     ".asciidoc": _ASCIIDOC,
     ".csv": _text("{heading},metres\n{sentence},4.2\n"),
+    ".dclg": _doclang,
     ".docling.json": _docling_json,
     ".docx": _docx,
     ".eml": _email,
@@ -174,11 +182,12 @@ MAKERS = {
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What one document became: the outcome and the bytes of both outputs, None for one that is not there."""
+    """What one document became: the outcome and the bytes of its outputs, None for one that is not there."""
 
     outcome: ItemOutcome
     json: bytes
     doctags: bytes | None
+    files: dict[str, bytes]
 
     @property
     def document(self):
@@ -193,33 +202,47 @@ class Result:
         return {item["text"]: item["label"] for item in self.document["texts"]}
 
 
-def _open(folder, **options):
-    workspace = SimpleNamespace(root=folder, cache=folder / ".cache")
+def _open_worker(
+    folder, *, resolved=None, progress=lambda _done, _total: None, allow=lambda _seconds: None, **options
+):
+    """Return the worker as a run opens it; without `resolved` with the engine native and without OCR."""
+    folder.mkdir(exist_ok=True)
     context = StageContext(
-        stage=docparse_doctags.docparse_stage(), options=Options(**options), workspace=workspace, resolved={}
+        stage=docparse_doctags.docparse_stage(),
+        options=Options(**options),
+        workspace=SimpleNamespace(root=folder, cache=folder / ".cache"),
+        resolved=resolved or {"engine": "native", "ocr": "off"},
+        make_scratch=lambda: folder,
+        progress=progress,
+        allow=allow,
     )
     return docparse_doctags.docparse_worker(context)
 
 
 @pytest.fixture(scope="session")
 def default_worker(tmp_path_factory):
-    return _open(tmp_path_factory.mktemp("root"))
+    return _open_worker(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="session")
+def open_worker():
+    """Return the function that opens a worker of any options."""
+    return _open_worker
 
 
 @pytest.fixture
 def convert(default_worker, tmp_path):
     """Convert one file with a worker of the default options, or of others."""
 
-    def run(path: Path, **options) -> Result:
-        worker = _open(tmp_path, **options) if options else default_worker
-        outputs = {"docling": tmp_path / "out.docling.json", "doctags": tmp_path / "out.doctags"}
-        outcome = worker(WorkItem(item_id="docs/document", inputs={"source": path}, outputs=outputs))
-        doctags = outputs["doctags"]
-        return Result(
-            outcome=outcome,
-            json=outputs["docling"].read_bytes(),
-            doctags=doctags.read_bytes() if doctags.exists() else None,
-        )
+    def run(path: Path, *, fallback=None, worker=None, **options) -> Result:
+        worker = worker or (_open_worker(tmp_path / "root", **options) if options else default_worker)
+        produced = docparse_doctags.docparse_stage().outputs(worker.options if options else Options())
+        outputs = {kind: tmp_path / f"out{output.suffix}" for kind, output in produced.items()}
+        for path_of_output in outputs.values():
+            path_of_output.unlink(missing_ok=True)
+        outcome = worker(WorkItem(item_id="docs/document", inputs={"source": path}, outputs=outputs, fallback=fallback))
+        written = {kind: place.read_bytes() for kind, place in outputs.items() if place.exists()}
+        return Result(outcome=outcome, json=written["docling"], doctags=written.get("doctags"), files=written)
 
     return run
 

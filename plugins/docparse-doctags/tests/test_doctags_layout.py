@@ -270,12 +270,13 @@ def test_a_regular_table_with_figures_is_a_table(convert, typeset):
     assert "North pier" not in " ".join(result.texts)
 
 
-def test_an_irregular_table_is_read_row_by_row(convert, typeset):
-    rows = [["Station", "Low", "High"], ["North pier", "", "3.1"], ["South pier", "0.5", ""], ["Lock", "0.9", "2.8"]]
+def test_words_in_rows_that_are_no_table_are_read_row_by_row(convert, typeset):
+    rows = [["Keeper", "Anna"], ["Pilot", "Peter"], ["Diver", "Maria"], ["Cook", "Paul"]]
 
     result = convert(typeset([Paragraph(TIDE, BODY), Table(rows), Paragraph(MOON, BODY)]))
 
-    assert result.texts == [TIDE, "Station Low High North pier 3.1 South pier 0.5 Lock 0.9 2.8", MOON]
+    assert result.document["tables"] == []
+    assert " ".join(result.texts) == f"{TIDE} Keeper Anna Pilot Peter Diver Maria Cook Paul {MOON}"
 
 
 @pytest.mark.parametrize("width", [None, 120])

@@ -41,16 +41,12 @@ def test_a_worker_loads_docling_but_not_torch():
     code = """
 from types import SimpleNamespace
 import docparse_doctags
-docparse_doctags.docparse_worker(SimpleNamespace(options=docparse_doctags.Options()))"""
+docparse_doctags.docparse_worker(SimpleNamespace(options=docparse_doctags.Options(), resolved={}))"""
 
     loaded = _loaded_after(code)
 
     assert "docling" in loaded
     assert not loaded & {"torch", "transformers"}
-
-
-def test_the_engine_is_part_of_what_the_results_depend_on():
-    assert docparse_doctags.docparse_resolve(None) == {"engine": "native"}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +64,10 @@ def test_a_bad_page_range_is_refused_when_the_options_are_built(text):
 
 
 def test_limits_do_not_redo_work_and_page_ranges_do():
-    fields = {field.name: field.metadata["docparse"].affects_output for field in attrs.fields(Options)}
+    fields = [field.name for field in attrs.fields(Options) if field.metadata["docparse"].affects_output]
 
-    assert fields == {"pages": True, "max_pages": False, "max_file_mb": False, "max_unpacked_mb": False}
+    engines = ["engine", "ocr", "table_mode", "vlm_answers"]
+    assert fields == ["pages", *engines, "also", "pictures", "pages_at_once"]
 
 
 @pytest.mark.parametrize(("name", "details"), [("tides.pdf", {"pages": 4}), ("tides.pptx", {"slides": 4})])
@@ -90,7 +87,8 @@ def test_every_process_writes_the_same_bytes(make, tmp_path):
 import hashlib, pathlib, sys, types
 import docparse_doctags
 from docparse_runner import WorkItem
-worker = docparse_doctags.docparse_worker(types.SimpleNamespace(options=docparse_doctags.Options()))
+context = types.SimpleNamespace(options=docparse_doctags.Options(), resolved={}, allow=bool)
+worker = docparse_doctags.docparse_worker(context)
 root = pathlib.Path(sys.argv[1])
 outputs = {"docling": root / "json", "doctags": root / "doctags"}
 for name in sys.argv[2:]:

@@ -1,5 +1,6 @@
 """What a person reads on stderr after a run."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -55,6 +56,9 @@ class Report:
         click.echo(f"  {outcome.items_per_s:.1f} items/s", err=True)
         for line in details(outcome, _SHOWN):
             click.echo(f"  {line}", err=True)
+        for name, value in outcome.summary.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            click.echo(f"  {name}: {text}", err=True)
 
 
 def resume_command(data_root: Path) -> str:

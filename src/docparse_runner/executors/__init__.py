@@ -121,6 +121,7 @@ class Setup:
         recycle_memory: a worker that uses more bytes is replaced between two items; 0 for never.
         memory_limit: a worker that uses more bytes, with what it started, is killed; 0 for never.
         batch: so many items at most run together.
+        may_allow: whether an item may ask for a longer deadline: not when the user set one.
     """
 
     factory: WorkerFactory
@@ -135,6 +136,7 @@ class Setup:
     recycle_memory: int = 0
     memory_limit: int = 0
     batch: int = 1
+    may_allow: bool = True
 
 
 class Executor(Protocol):

@@ -34,7 +34,7 @@ class _SlotGate:
     def __init__(self, slots: Slots, slot: int) -> None:
         self._slots = slots
         self._slot = slot
-        self._has_progress = False
+        self._has_progress = self._has_asked = False
 
     def enter(self, phase: Phase, number: int, count: int = 1) -> None:
         """Start the clock of a phase."""
@@ -58,11 +58,18 @@ class _SlotGate:
         self._has_progress = True
         self._slots.progress(self._slot, done, total or 0.0)
 
-    def forget_progress(self) -> None:
-        """Say that the next item has not come far yet."""
+    def allow(self, seconds: float) -> None:
+        """Say how long the item may take."""
+        self._has_asked = True
+        self._slots.allow(self._slot, seconds)
+
+    def forget_item(self) -> None:
+        """Say that the next item has not come far yet, and has asked for nothing."""
         if self._has_progress:
             self.progress(0.0, None)
-            self._has_progress = False
+        if self._has_asked:
+            self.allow(0.0)
+        self._has_progress = self._has_asked = False
 
 
 class Child:
@@ -101,7 +108,7 @@ class Child:
     def _run(self, runner: ItemRunner, unit: list[Task], *, last: bool) -> None:
         """Run items together and send their results; `last` says that nothing waits behind them."""
         _forget_output()
-        self._gate.forget_progress()
+        self._gate.forget_item()
         for result in runner.process(unit):
             if result.error is not None:
                 result.error = _with_output(result.error, self._hide)

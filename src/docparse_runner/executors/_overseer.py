@@ -58,15 +58,16 @@ class Overseer:
             return None
         if not on.tasks:
             return None if worker.answered else worker.born + self._setup.setup_timeout_s
-        limit = self._limit(on)
+        limit = self._limit(worker, on)
         return on.since + limit if limit else None
 
-    def _limit(self, on: Now) -> float:
+    def _limit(self, worker: Supervised, on: Now) -> float:
         """Return the limit of the phase in seconds, 0 for none; a batch has the sum of what its items have."""
         if on.phase is not Phase.RUN:
             return self._limits.get(on.phase, 0.0)
         limits = [task.timeout_s for task in on.tasks]
-        return sum(limits) if all(limits) else 0.0
+        asked = self._slots.allowed(worker.slot) if self._setup.may_allow else 0.0
+        return max(sum(limits), asked) if all(limits) else 0.0
 
     def expire(self) -> None:
         """Give up what is past its limit, and kill what was given up and lives on."""
@@ -81,10 +82,8 @@ class Overseer:
                 continue
             self._slots.expire(worker.slot, on.tasks[0].number)
             if worker.on() == on:  # else it went on to its commit in this very moment, and the flag decides
-                numbers = tuple(task.number for task in on.tasks)
-                worker.terminate(
-                    Doom(kill_at=now + GRACE_S, numbers=numbers, category=Category.TIMEOUT, limit=self._limit(on))
-                )
+                numbers, limit = tuple(task.number for task in on.tasks), self._limit(worker, on)
+                worker.terminate(Doom(kill_at=now + GRACE_S, numbers=numbers, category=Category.TIMEOUT, limit=limit))
 
     def recall(self) -> Iterator[Returned]:
         """Take back what waits behind an item that turns out to be slow, so that others can do it."""

@@ -16,7 +16,8 @@ _NOW = struct.Struct("<QdBI")  # first item + 1, monotonic start of the phase, p
 _EXPIRED = struct.Struct("<Q")  # number + 1 of the (first) item that was given up; written by the parent
 _STOP = struct.Struct("<B")  # start nothing more; written by the parent
 _DONE = struct.Struct("<dd")  # progress of the item; written by the child
-_EXPIRED_AT, _STOP_AT, _DONE_AT = 24, 32, 40
+_ALLOWED = struct.Struct("<d")  # seconds that the item asked for; written by the child
+_EXPIRED_AT, _STOP_AT, _DONE_AT, _ALLOWED_AT = 24, 32, 40, 56
 _STOPPING, _HELD = 1, 2
 
 
@@ -93,3 +94,12 @@ class Slots:
     def share_done(self, slot: int) -> float:
         """Return how much of the item is done, from 0 to 1; 0 as long as it does not say."""
         return share_done(*_DONE.unpack_from(self._map, slot * SIZE + _DONE_AT))
+
+    def allow(self, slot: int, seconds: float) -> None:
+        """Say how long the item may take; 0 for as long as its deadline says."""
+        _ALLOWED.pack_into(self._map, slot * SIZE + _ALLOWED_AT, seconds)
+
+    def allowed(self, slot: int) -> float:
+        """Return the seconds that the item asked for, 0 when it did not."""
+        found: float = _ALLOWED.unpack_from(self._map, slot * SIZE + _ALLOWED_AT)[0]
+        return found

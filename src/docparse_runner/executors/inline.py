@@ -38,6 +38,9 @@ class _OpenGate:
     def progress(self, done: float, total: float | None) -> None:
         """Do nothing."""
 
+    def allow(self, seconds: float) -> None:
+        """Do nothing: there is no deadline here."""
+
 
 class InlineExecutor:
     """One item after the other, while ``wait`` is called."""

@@ -94,6 +94,7 @@ class _Thread:
         self.phase = Phase.IDLE
         self.abandoned = False
         self._share = (0.0, 0.0)
+        self._allowed = 0.0
         self._lock = threading.Lock()
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name=f"docparse-{name}", daemon=True)
@@ -103,7 +104,7 @@ class _Thread:
         setup = self._shared.setup
         runner = ItemRunner(spec_for(setup, self.name), self, lambda: setup.factory)
         while not self.abandoned and (unit := self._shared.take()):
-            self._share = (0.0, 0.0)
+            self._share, self._allowed = (0.0, 0.0), 0.0
             self.since, self.phase, self.unit = time.monotonic(), Phase.IDLE, list(unit)
             for result in runner.process(unit):
                 if not self._end_item(result):
@@ -130,7 +131,7 @@ class _Thread:
             return self._shared.setup.setup_timeout_s
         if self.phase is not Phase.RUN or not unit or not all(task.timeout_s for task in unit):
             return 0.0
-        return sum(task.timeout_s for task in unit)
+        return max(sum(task.timeout_s for task in unit), self._allowed)
 
     def expire(self) -> _Unit:
         """Abandon what runs unless it is already committing; return what was abandoned."""
@@ -173,6 +174,10 @@ class _Thread:
     def progress(self, done: float, total: float | None) -> None:
         """Say how far the item is."""
         self._share = (done, total or 0.0)
+
+    def allow(self, seconds: float) -> None:
+        """Say how long the item may take."""
+        self._allowed = seconds if self._shared.setup.may_allow else 0.0
 
 
 class ThreadExecutor:

@@ -5,11 +5,15 @@ table rows and code lines into chunks that never pass the model's token limit. F
 stage, in the entry point group ``docparse_chunk.chunkers``; what they need is in ``docparse_chunk.chunkers``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from docparse_chunk._options import Options
 from docparse_runner import ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
+
+
+def _produces(options: Options) -> Mapping[str, Output]:
+    return {"chunks": Output(f".chunks.{options.format}")}
 
 
 @hookimpl
@@ -20,7 +24,7 @@ def docparse_stage() -> Stage:
         summary=__doc__,
         version=1,
         consumes={"docling": ".docling.json"},
-        produces={"chunks": Output(".chunks.jsonl")},
+        produces=_produces,
         options=Options,
         policy="cpu",
     )
@@ -40,3 +44,11 @@ def docparse_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
     from docparse_chunk._worker import open_worker  # noqa: PLC0415 - only workers need the tokenizer
 
     return open_worker(context)
+
+
+@hookimpl
+def docparse_validate(item: WorkItem, context: StageContext) -> Iterable[str]:
+    """Return what is wrong with a document's chunks."""
+    from docparse_chunk._validate import problems  # noqa: PLC0415 - the tokenizer is read only where it is needed
+
+    return problems(item, context)

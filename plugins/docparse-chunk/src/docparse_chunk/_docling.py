@@ -59,10 +59,26 @@ class Table(msgspec.Struct, frozen=True, gc=False):
     table_cells: list[Cell] = []
 
 
-class Described(msgspec.Struct, frozen=True, gc=False):
-    """A text about a picture: an annotation, or one of the fields of ``meta``."""
+class PictureClass(msgspec.Struct, frozen=True, gc=False):
+    """What a model took a picture for, and how sure it was."""
+
+    class_name: str
+    confidence: float | None = None
+
+
+class Annotation(msgspec.Struct, frozen=True, gc=False):
+    """What a model said about a picture, as documents before 1.7 have it; ``kind`` says which of the fields is set."""
 
     kind: str = ""
+    text: str | None = None
+    predicted_classes: list[PictureClass] = []
+    smi: str = ""
+    chart_data: Table | None = None
+
+
+class Described(msgspec.Struct, frozen=True, gc=False):
+    """A text about a picture."""
+
     text: str | None = None
 
 
@@ -72,11 +88,48 @@ class Chart(msgspec.Struct, frozen=True, gc=False):
     chart_data: Table = Table()
 
 
+class Classification(msgspec.Struct, frozen=True, gc=False):
+    """What a picture was taken for, the likeliest first."""
+
+    predictions: list[PictureClass] = []
+
+
+class Molecule(msgspec.Struct, frozen=True, gc=False):
+    """A chemical structure in SMILES notation."""
+
+    smi: str = ""
+
+
 class Meta(msgspec.Struct, frozen=True, gc=False):
     """What models said about a picture."""
 
     description: Described | None = None
     tabular_chart: Chart | None = None
+    classification: Classification | None = None
+    molecule: Molecule | None = None
+
+
+class Formatting(msgspec.Struct, frozen=True, gc=False):
+    """How a text is set."""
+
+    bold: bool = False
+    italic: bool = False
+    underline: bool = False
+    strikethrough: bool = False
+    script: str = "baseline"
+
+
+class Size(msgspec.Struct, frozen=True, gc=False):
+    """Of a page, in points."""
+
+    width: float
+    height: float
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """A page."""
+
+    size: Size | None = None
 
 
 class GraphCell(msgspec.Struct, frozen=True, gc=False):
@@ -120,9 +173,11 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     captions: list[Ref] = []
     footnotes: list[Ref] = []
     data: Table | None = None
-    annotations: list[Described] = []
+    annotations: list[Annotation] = []
     meta: Meta | None = None
     graph: Graph | None = None
+    formatting: Formatting | None = None
+    hyperlink: str | None = None
 
 
 class Docling(msgspec.Struct, frozen=True):
@@ -139,6 +194,7 @@ class Docling(msgspec.Struct, frozen=True):
     form_items: list[Item] = []
     field_regions: list[Item] = []
     field_items: list[Item] = []
+    pages: dict[str, Page] = {}
 
     def item(self, ref: str) -> Item:
         """Return the item that a JSON pointer names.
@@ -146,10 +202,9 @@ class Docling(msgspec.Struct, frozen=True):
         Raises:
             StageError: of category ``input``: the document has no such item.
         """
-        _, _, path = ref.partition("#/")
-        kind, _, number = path.partition("/")
-        items = getattr(self, kind, None)
-        if isinstance(items, list) and number.isdecimal() and int(number) < len(items):
+        kind, _, number = ref[2:].partition("/")
+        items = getattr(self, kind, None) if ref.startswith("#/") else None
+        if items.__class__ is list and number.isdecimal() and int(number) < len(items):
             found: Item = items[int(number)]
             return found
         msg = f"the document refers to {ref!r}, which it does not have"
@@ -173,15 +228,23 @@ def load(path: Path) -> Docling:
     """
     data = path.read_bytes()
     try:
-        head = _head_decoder.decode(data)
-        _check_head(head, path.name)
-        return _decoder.decode(data)
+        document = _decoded(data, path.name)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{path.name} is not a DoclingDocument in JSON: {error}"
         raise StageError(msg, category=Category.INPUT) from None
+    _check_head(document, path.name)
+    return document
 
 
-def _check_head(head: _Head, name: str) -> None:
+def _decoded(data: bytes, name: str) -> Docling:
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError:
+        _check_head(_head_decoder.decode(data), name)  # of another kind of file this says more
+        raise
+
+
+def _check_head(head: _Head | Docling, name: str) -> None:
     if head.schema_name != _SCHEMA:
         msg = f"{name} is not a DoclingDocument: its schema_name is {head.schema_name!r}"
         raise StageError(msg, category=Category.INPUT)

@@ -21,6 +21,8 @@ _FONT_RATIO = 1.35
 _SHORT_LINE = 0.8
 
 _BULLET = re.compile(rf"(?:[{BULLETS}]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivx]{{1,4}})[.)])\s")
+_SOFT_HYPHEN = "\u00ad"
+_HYPHENATED = re.compile(r"(?<![\w-])[^\W\d_]{2,}[-\u2010]$")
 _SENTENCE_END = re.compile(rf"[.!?:{FULL_STOPS}{SPACED_FULL_STOPS}][{CLOSING}]*$")
 
 
@@ -118,3 +120,15 @@ def is_list_item(text: str) -> bool:
 def _reads_on(last: str, text: str) -> bool:
     """Say whether a sentence goes on across a page, a column or a subtitle."""
     return (last[-1:].isalnum() or last[-1:] in {",", "-"}) and text[:1].islower()
+
+
+def without_hyphen(last: str, text: str) -> str | None:
+    """Return a line without the hyphen that parts a word from its rest in the next line; None when there is none.
+
+    A soft hyphen always goes; a hyphen between letters when the rest begins with a small one, unless the word has
+    another hyphen and so is a compound.
+    """
+    if last.endswith(_SOFT_HYPHEN):
+        return last.rstrip(_SOFT_HYPHEN)
+    word = _HYPHENATED.search(last)
+    return last[:-1] if word is not None and text[:1].islower() else None

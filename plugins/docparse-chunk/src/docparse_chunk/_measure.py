@@ -26,6 +26,7 @@ class Measured:
         units: its headings and its text.
         costs: tokens of each unit.
         headers: tokens of the headers that its table rows repeat; tables too wide for that are not in it.
+        apart: whether a chunk must begin here.
     """
 
     path: tuple[str, ...]
@@ -35,6 +36,7 @@ class Measured:
     units: tuple[Unit, ...]
     costs: tuple[int, ...]
     headers: Mapping[Header, int]
+    apart: bool = False
 
     @property
     def size(self) -> int:
@@ -96,6 +98,7 @@ class _Measurer:
             units=tuple(unit for unit, _ in fitted),
             costs=tuple(cost for _, cost in fitted),
             headers=headers,
+            apart=section.apart,
         )
 
     def _dropped(self, path: tuple[str, ...], share: int) -> int:

@@ -9,6 +9,10 @@ from docparse_runner import option
 LAYERS = ("body", "notes", "furniture", "background", "invisible")
 """The content layers of a DoclingDocument."""
 
+MARKUPS = ("plain", "markdown")
+
+FORMATS = ("jsonl", "parquet")
+
 
 def _known_layers(_options: Any, _field: Any, layers: tuple[str, ...]) -> None:
     unknown = [layer for layer in layers if layer not in LAYERS]
@@ -25,6 +29,8 @@ class Options:
     Attributes:
         model: the embedding model whose tokenizer counts: a folder, or a name at the model hub; None means the one
             that the stage ``embed`` takes by default.
+        tokenizer: what counts instead of the model's own tokenizer: a folder or a name likewise, ``tiktoken:NAME``,
+            ``tokie`` or ``tokie:FOLDER`` (the same counts by that library), or ``approximate``.
         chunker: a name in the entry point group ``docparse_chunk.chunkers``.
         max_tokens: most tokens of a chunk with its headings, special tokens not counted; None means what the model
             reads less its special tokens.
@@ -32,6 +38,10 @@ class Options:
         overlap_tokens: how much of a chunk's end is repeated at the beginning of the next one of the same section.
         cross_headings: pack across headings: as few chunks as possible, whatever they are about.
         layers: the content layers that are read, of ``LAYERS``.
+        markup: ``plain``, or ``markdown`` to write links and emphasis in the text.
+        markers: what begins a text at which a chunk must begin.
+        anchors: put ``<<chunk:DOC_ID:CHUNK_ID>>`` above the text of each row; it is not embedded.
+        format: of the file that is written: ``jsonl`` or ``parquet``.
     """
 
     model: str | None = option(
@@ -41,7 +51,9 @@ class Options:
         shared=True,
         affects_output=False,
     )
-    chunker: str = option("structural", help="How documents are cut: structural, page, or the name of a plugin's.")
+    chunker: str = option(
+        "structural", help="How documents are cut: structural, page, docling-hybrid, or the name of a plugin's."
+    )
     max_tokens: int | None = option(
         None,
         help="Longest chunk, headings included, special tokens not.",
@@ -60,4 +72,18 @@ class Options:
         ("body",),
         help="Content layers to read: body, notes (a slide's), furniture (page headers and footers), ...",
         validator=_known_layers,
+    )
+    tokenizer: str | None = option(
+        None,
+        help="Tokenizer that counts instead: a folder, a name, tiktoken:NAME, tokie, or approximate.",
+        default_text="the model's",
+        affects_output=False,
+    )
+    markup: str = option(
+        "plain", help="Leave links and emphasis to their own fields, or write them in the text.", choices=MARKUPS
+    )
+    markers: tuple[str, ...] = option((), help="Texts that begin with one of these begin a chunk: Article, Q:, ...")
+    anchors: bool = option(False, help="Put a line with the document and the chunk id above the text of each row.")
+    format: str = option(
+        "jsonl", help="Format of the file: JSON Lines, or Parquet with typed columns.", choices=FORMATS
     )

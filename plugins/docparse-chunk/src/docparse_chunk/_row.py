@@ -1,15 +1,13 @@
-"""The rows of ``.chunks.jsonl``."""
+"""The rows of the chunks' files."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from docparse_chunk._units import Box, Chunk, Source, unique
-from docparse_runner import write_rows
+from docparse_chunk._units import Box, Chunk, Picture, Source, unique
 
 SCHEMA_VERSION = 1
 
@@ -34,6 +32,58 @@ class BoxRow(msgspec.Struct, frozen=True):
     coord_origin: str
 
 
+class LinkRow(msgspec.Struct, frozen=True):
+    """A link.
+
+    Attributes:
+        text: what is linked.
+        url: where it leads to.
+    """
+
+    text: str
+    url: str
+
+
+class EmphasisRow(msgspec.Struct, frozen=True):
+    """An emphasised text.
+
+    Attributes:
+        text: what is emphasised.
+        styles: of ``bold``, ``italic``, ``underline``, ``strikethrough``, ``sub``, ``super``.
+    """
+
+    text: str
+    styles: list[str]
+
+
+class PictureClassRow(msgspec.Struct, frozen=True):
+    """What a model took a picture for.
+
+    Attributes:
+        name: docling's name of the class, ``bar_chart``.
+        confidence: from 0 to 1; null when it is not known.
+    """
+
+    name: str
+    confidence: float | None
+
+
+class PictureRow(msgspec.Struct, frozen=True):
+    """A picture whose caption or description is in the chunk.
+
+    Attributes:
+        doc_item: docling's reference.
+        descriptions: what models wrote about it.
+        classes: what it was taken for, the three likeliest, the likeliest first.
+        molecule: the chemical structure that it shows, in SMILES notation; or empty.
+    """
+
+    doc_item: str
+    descriptions: list[str]
+    classes: list[PictureClassRow]
+    molecule: str
+
+
 class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
     """One chunk; one line of the file.
 
@@ -42,7 +92,7 @@ class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
             same text: the same after edits elsewhere in the document, different in every document.
         doc_id: the document.
         seq: place in the document, from 0.
-        text: the chunk as a person reads it.
+        text: the chunk as a person reads it; with ``--anchors`` below a line ``<<chunk:DOC_ID:CHUNK_ID>>``.
         contextualized_text: `headings`, one a line, and `text`: what is embedded.
         headings: the headings that the chunk stands under, outermost first.
         captions: of the tables and figures in the chunk.
@@ -54,6 +104,9 @@ class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
             in reading order, headings included, as it would be written in one single chunk. Where no header of a
             table is repeated and no row was cut into cells, `text` is just this part of it.
         doc_items: docling's references of the items in the chunk.
+        links: the links in the chunk; of a long text that is one link, in every chunk with a part of it.
+        emphasis: the emphasised texts in the chunk, as `links`.
+        pictures: what is known of the pictures in the chunk.
         n_tokens: tokens of `contextualized_text`, special tokens included.
         tokenizer: what counted them.
         content_digest: ``sha256:`` and 64 hexadecimal digits over `contextualized_text` in UTF-8.
@@ -72,32 +125,53 @@ class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
     boxes: list[BoxRow]
     char_span: tuple[int, int]
     doc_items: list[str]
+    links: list[LinkRow]
+    emphasis: list[EmphasisRow]
+    pictures: list[PictureRow]
     n_tokens: int
     tokenizer: str
     content_digest: str
     schema_version: int = SCHEMA_VERSION
 
 
-def rows(doc_id: str, chunks: Iterable[tuple[Chunk, int]], tokenizer: str) -> Iterator[ChunkRow]:
+def rows(
+    doc_id: str, chunks: Iterable[tuple[Chunk, int]], tokenizer: str, *, anchors: bool = False
+) -> Iterator[ChunkRow]:
     """Yield the rows of a document.
 
     Args:
         doc_id: the item's id.
         chunks: the chunks in order, each with its tokens, special tokens included.
         tokenizer: the name of what counted.
+        anchors: whether each text is put below its anchor.
     """
     seen: Counter[str] = Counter()
     for seq, (chunk, tokens) in enumerate(chunks):
-        yield _row(doc_id, seq, chunk, tokens, tokenizer=tokenizer, ordinal=seen[chunk.text])
+        row = _row(doc_id, seq, chunk, tokens, tokenizer=tokenizer, ordinal=seen[chunk.text])
+        yield msgspec.structs.replace(row, text=anchor(row) + row.text) if anchors else row
         seen[chunk.text] += 1
+
+
+def anchor(row: ChunkRow) -> str:
+    """Return what stands above the text of a row with an anchor."""
+    return f"<<chunk:{row.doc_id}:{row.chunk_id}>>\n"
+
+
+def chunk_id(doc_id: str, text: str, ordinal: int) -> str:
+    """Return the id of a chunk; `ordinal` is how many chunks before it in the document have the same text."""
+    return _sha256("\0".join((doc_id, text, str(ordinal))))[:32]
+
+
+def content_digest(contextualized_text: str) -> str:
+    """Return the digest of what is embedded."""
+    return f"sha256:{_sha256(contextualized_text)}"
 
 
 def _row(doc_id: str, seq: int, chunk: Chunk, tokens: int, *, tokenizer: str, ordinal: int) -> ChunkRow:
     sources: list[Source] = unique(source for unit in chunk.units for _, source in unit.sources)
     boxes = [box for source in sources for box in source.boxes]
-    identity = "\0".join((doc_id, chunk.text, str(ordinal)))
     return ChunkRow(
-        chunk_id=_sha256(identity)[:32],
+        chunk_id=chunk_id(doc_id, chunk.text, ordinal),
         doc_id=doc_id,
         seq=seq,
         text=chunk.text,
@@ -109,9 +183,12 @@ def _row(doc_id: str, seq: int, chunk: Chunk, tokens: int, *, tokenizer: str, or
         boxes=[_box_row(box) for box in boxes],
         char_span=(chunk.units[0].start, chunk.units[-1].end),
         doc_items=[source.ref for source in sources],
+        links=[LinkRow(source.text, source.url) for source in sources if source.url],
+        emphasis=[EmphasisRow(source.text, list(source.styles)) for source in sources if source.styles],
+        pictures=[_picture_row(source.ref, source.picture) for source in sources if source.picture is not None],
         n_tokens=tokens,
         tokenizer=tokenizer,
-        content_digest=f"sha256:{_sha256(chunk.contextualized_text)}",
+        content_digest=content_digest(chunk.contextualized_text),
     )
 
 
@@ -119,13 +196,13 @@ def _box_row(box: Box) -> BoxRow:
     return BoxRow(box.page, box.l, box.t, box.r, box.b, box.coord_origin)
 
 
+def _picture_row(ref: str, picture: Picture) -> PictureRow:
+    classes = [PictureClassRow(name, confidence) for name, confidence in picture.classes]
+    return PictureRow(ref, list(picture.descriptions), classes, picture.molecule)
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write(path: Path, chunk_rows: Iterable[ChunkRow]) -> None:
-    """Write the rows as JSON Lines; a document without text gives an empty file, which is a valid one."""
-    write_rows(path, (msgspec.structs.asdict(row) for row in chunk_rows))
 
 
 def json_schema() -> dict[str, Any]:

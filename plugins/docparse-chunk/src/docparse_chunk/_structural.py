@@ -23,7 +23,7 @@ def structural(document: Document, counter: TokenCounter, limits: Limits) -> Ite
         limits: what chunks have to keep to.
     """
     sections = measured(document, counter, limits.max_tokens)
-    groups = [sections] if limits.cross_headings and sections else _groups(sections, limits)
+    groups = _runs(sections) if limits.cross_headings else _groups(sections, limits)
     for group in groups:
         yield from composed(group, limits, cross=limits.cross_headings)
 
@@ -44,6 +44,8 @@ class _Group:
 
     def joins(self, section: Measured, limits: Limits) -> bool:
         """Say whether the section is taken into the group; if so, it is."""
+        if section.apart:
+            return False
         first = self.sections[0]
         common = min(self.common, common_depth(first.path, section.path))
         size = self.size + sum(section.costs)
@@ -57,6 +59,18 @@ class _Group:
         self.sections.append(section)
         self.size, self.common = size, common
         return True
+
+
+def _runs(sections: list[Measured]) -> Iterator[list[Measured]]:
+    """Yield the sections from one place at which a chunk must begin to the next."""
+    run: list[Measured] = []
+    for section in sections:
+        if section.apart and run:
+            yield run
+            run = []
+        run.append(section)
+    if run:
+        yield run
 
 
 def _groups(sections: list[Measured], limits: Limits) -> Iterator[list[Measured]]:

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 import attrs
 
-from docparse_chunk._docling import Cell, Table
+from docparse_chunk._docling import Cell, Item, Table
 from docparse_chunk._units import Header, Row
 
 _LABEL = 32
@@ -24,14 +24,18 @@ class TableText:
 
     Attributes:
         header: the header, shared by the rows.
-        rows: text and cells of each row below the header.
+        rows: text and cells of each row below the header, and what is in rich cells that begin there.
+        header_items: what is in rich cells of the header.
     """
 
     header: Header
-    rows: tuple[tuple[str, Row], ...]
+    rows: tuple[tuple[str, Row, list[Item]], ...]
+    header_items: list[Item] = attrs.field(factory=list)
 
 
-def table_text(table: Table, cell_text: Callable[[Cell], str]) -> TableText | None:
+def table_text(
+    table: Table, cell_text: Callable[[Cell], str], cell_items: Callable[[Cell], list[Item]]
+) -> TableText | None:
     """Return a table's lines, or None when it has no text.
 
     Rows and columns without any text are left out. A cell over several columns is written in the first; a cell over
@@ -41,6 +45,7 @@ def table_text(table: Table, cell_text: Callable[[Cell], str]) -> TableText | No
     Args:
         table: docling's table.
         cell_text: the text of a cell, which for a rich cell may stand elsewhere in the document.
+        cell_items: the items with text in a rich cell.
     """
     texts = [(cell, " ".join(cell_text(cell).split())) for cell in table.table_cells]
     filled = [(cell, text) for cell, text in texts if text]
@@ -49,7 +54,19 @@ def table_text(table: Table, cell_text: Callable[[Cell], str]) -> TableText | No
     grid = _grid(filled)
     count = _header_rows(filled)
     header = _header(grid[:count], rule=count < len(grid))
-    return TableText(header=header, rows=tuple(_row(cells, header) for cells in grid[count:]))
+    items = _items(filled, cell_items)
+    rows = tuple((*_row(cells, header), held) for cells, held in zip(grid[count:], items[count:], strict=True))
+    return TableText(header=header, rows=rows, header_items=[item for held in items[:count] for item in held])
+
+
+def _items(filled: list[tuple[Cell, str]], cell_items: Callable[[Cell], list[Item]]) -> list[list[Item]]:
+    """Return what is in the rich cells that begin in each row."""
+    found: dict[int, list[Item]] = {}
+    for cell, _ in filled:
+        held = found.setdefault(cell.start_row_offset_idx, [])
+        if cell.ref is not None:
+            held += cell_items(cell)
+    return [found[row] for row in sorted(found)]
 
 
 def _grid(filled: list[tuple[Cell, str]]) -> Grid:

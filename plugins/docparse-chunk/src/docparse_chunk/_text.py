@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from docparse_chunk._docling import Docling, Graph, Item
+from docparse_chunk._markup import markdown
 from docparse_chunk._scripts import COLONS, NO_SPACE_AFTER, NO_SPACE_BEFORE, POSSESSIVES, is_unspaced
 
 Parts = list[tuple[str, str, Item]]
@@ -22,16 +23,25 @@ def item_text(item: Item) -> str:
     return item.text.strip()
 
 
-def inline_parts(document: Docling, item: Item) -> Parts:
-    """Return the text of an item and of everything below it as parts of one paragraph."""
+def inline_parts(document: Docling, item: Item, *, markup: bool = False) -> Parts:
+    """Return the text of an item and of everything below it as parts of one paragraph.
+
+    Args:
+        document: where the items are.
+        item: the first of them.
+        markup: whether links and emphasis are written as Markdown.
+    """
     parts: Parts = []
+    last: tuple[str, Item] | None = None
     for node in below(document, item):
         text = " ".join((node.text or (node.orig if node.label == "formula" else "")).split())
         if not text:
             continue
         if node.label == "formula":
             text = f"${text}$"
-        parts.append((_joint(parts[-1], text) if parts else "", text, node))
+        joint = _joint(*last, text) if last is not None else ""
+        parts.append((joint, markdown(text, node) if markup else text, node))
+        last = text, node
     return parts
 
 
@@ -52,13 +62,14 @@ def below(document: Docling, item: Item) -> Iterator[Item]:
             continue
         seen.add(node.self_ref)
         yield node
-        stack += [document.item(child.ref) for child in reversed(node.children)]
+        if node.children:
+            stack += [document.item(child.ref) for child in reversed(node.children)]
 
 
-def _joint(last: tuple[str, str, Item], text: str) -> str:
-    if last[2].label == "field_key":
-        return " " if last[1].endswith(COLONS) else ": "
-    before, after = last[1][-1], text[0]
+def _joint(last: str, node: Item, text: str) -> str:
+    if node.label == "field_key":
+        return " " if last.endswith(COLONS) else ": "
+    before, after = last[-1], text[0]
     is_ending = after in NO_SPACE_BEFORE or text.startswith(POSSESSIVES)
     if is_ending or before in NO_SPACE_AFTER or (is_unspaced(before) and is_unspaced(after)):
         return ""

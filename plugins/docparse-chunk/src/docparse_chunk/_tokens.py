@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from docparse_chunk._tiktoken import open_encoding
 from docparse_chunk._units import Unit
+from docparse_chunk._words import WordCounts, counts_by_words
 
 APPROXIMATE = "approximate"
 """The name of the counter that is used when there is no tokenizer."""
@@ -53,7 +55,37 @@ class HuggingFaceCounter:
     def __init__(self, name: str, path: Path, limit: int) -> None:
         from tokenizers import Tokenizer  # noqa: PLC0415 - compiled code that only workers need
 
-        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        content = path.read_bytes()
+        tokenizer: Tokenizer = Tokenizer.from_buffer(content)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self.name = name
+        self.limit = limit
+        self.specials: int = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._count = WordCounts(self.encoded).count if counts_by_words(content) else self.encoded
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Return the number of tokens of each text, special tokens not counted."""
+        return self._count(texts)
+
+    def encoded(self, texts: list[str]) -> list[int]:
+        """Return the same, every text given to the tokenizer as it is."""
+        encode = self._tokenizer.encode_batch_fast
+        return [
+            len(encoding)
+            for first in range(0, len(texts), _BATCH)
+            for encoding in encode(texts[first : first + _BATCH], add_special_tokens=False)
+        ]
+
+
+class TokieCounter:
+    """A ``tokenizer.json``, read by the library ``tokie``."""
+
+    def __init__(self, name: str, path: Path, limit: int) -> None:
+        import tokie  # noqa: PLC0415 - compiled code that only workers need, and only some users have
+
+        tokenizer: Any = tokie.Tokenizer.from_json(str(path))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
@@ -63,12 +95,24 @@ class HuggingFaceCounter:
 
     def count(self, texts: list[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
-        encode = self._tokenizer.encode_batch_fast
-        return [
-            len(encoding)
-            for first in range(0, len(texts), _BATCH)
-            for encoding in encode(texts[first : first + _BATCH], add_special_tokens=False)
-        ]
+        return [int(count) for count in self._tokenizer.count_tokens_batch(texts)]
+
+
+class TiktokenCounter:
+    """An encoding of the library ``tiktoken``; nothing is downloaded, the encoding must be in its cache."""
+
+    limit = 8191
+    """What OpenAI's embedding models read."""
+    specials = 0
+
+    def __init__(self, name: str) -> None:
+        self._encoding: Any = open_encoding(name)
+        self.name = f"tiktoken:{self._encoding.name}"
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Return the number of tokens of each text."""
+        encode = self._encoding.encode_ordinary
+        return [len(encode(text)) for text in texts]
 
 
 class ApproximateCounter:

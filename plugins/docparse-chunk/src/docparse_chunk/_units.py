@@ -1,8 +1,9 @@
 """The nouns of chunking: units of text with their sources, sections of units, chunks of units."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -32,17 +33,40 @@ class Box:
     coord_origin: str
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
+class Picture:
+    """What is known of a picture.
+
+    Attributes:
+        descriptions: what models wrote about it.
+        classes: (name, confidence from 0 to 1 or None) of what a model took it for, the likeliest first.
+        molecule: the chemical structure that it shows, in SMILES notation; or empty.
+    """
+
+    descriptions: tuple[str, ...] = ()
+    classes: tuple[tuple[str, float | None], ...] = ()
+    molecule: str = ""
+
+
+@attrs.frozen(eq=False)
 class Source:
     """An item of the document that text came from.
 
     Attributes:
         ref: docling's ``self_ref``, ``#/texts/12``.
         boxes: every place of the item; empty for formats without pages.
+        text: what is linked or emphasised, else empty.
+        url: where it links to; or empty.
+        styles: how it is set: of ``bold``, ``italic``, ``underline``, ``strikethrough``, ``sub``, ``super``.
+        picture: of the picture that the item is.
     """
 
     ref: str
     boxes: tuple[Box, ...] = ()
+    text: str = attrs.field(default="", kw_only=True)
+    url: str = attrs.field(default="", kw_only=True)
+    styles: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    picture: Picture | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen(eq=False)
@@ -138,8 +162,9 @@ def _within(sources: tuple[tuple[int, Source], ...], start: int, end: int) -> tu
     """Return the sources of the characters from `start` to `end`, offsets counted from `start`."""
     if len(sources) < 2:  # noqa: PLR2004 - one source is the source of every piece
         return sources
-    first = max(0, bisect_right(sources, start, key=_offset) - 1)
-    last = max(first + 1, bisect_right(sources, end - 1, key=_offset))
+    at = max(0, bisect_right(sources, start, key=_offset) - 1)
+    first = bisect_left(sources, sources[at][0], key=_offset)  # several may begin in one place
+    last = max(at + 1, bisect_right(sources, end - 1, key=_offset))
     return tuple((max(0, offset - start), source) for offset, source in sources[first:last])
 
 
@@ -155,11 +180,13 @@ class Section:
         path: the headings above the text, outermost first, its own last.
         heads: its own heading as a unit, after those right above it that have no text of their own; the last of `path`.
         units: the text.
+        apart: whether a chunk must begin here, however small the sections are.
     """
 
     path: tuple[str, ...]
     heads: tuple[Unit, ...]
     units: tuple[Unit, ...]
+    apart: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -171,9 +198,13 @@ class Document:
 
     Attributes:
         sections: in reading order.
+        path: the file that it was read from; None when it was not read from a file.
+        pages: number → (width, height) in points of the pages whose size is known.
     """
 
     sections: tuple[Section, ...]
+    path: Path | None = None
+    pages: Mapping[int, tuple[float, float]] = attrs.field(factory=dict)
 
     @property
     def units(self) -> list[Unit]:

@@ -5,6 +5,7 @@ footnotes stand with their table or figure wherever they are in the tree.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -12,9 +13,11 @@ import attrs
 
 from docparse_chunk._build import NEW_LINE, PARAGRAPH, Builder
 from docparse_chunk._docling import Cell, Docling, Item, Ref, Table
-from docparse_chunk._tables import table_text
+from docparse_chunk._markup import markdown
+from docparse_chunk._pictures import PICTURES, chart, descriptions
+from docparse_chunk._tables import TableText, table_text
 from docparse_chunk._text import Parts, below, graph_lines, inline_parts, introduces, item_text, list_marker
-from docparse_chunk._units import Document, unique
+from docparse_chunk._units import Document, Section
 
 _LEFT_OUT = frozenset({"page_header", "page_footer", "marker"})
 
@@ -22,17 +25,39 @@ _DEEPEST = 100
 """docling's last level of headings."""
 
 
-def read(document: Docling, layers: Iterable[str] = ("body",)) -> Document:
+@attrs.frozen(kw_only=True)
+class Reading:
+    """How documents are read.
+
+    Attributes:
+        layers: the content layers to read.
+        markup: whether links and emphasis are written as Markdown.
+        markers: what begins a paragraph at which a chunk must begin.
+    """
+
+    layers: frozenset[str] = frozenset({"body"})
+    markup: bool = False
+    markers: tuple[str, ...] = ()
+
+
+_PLAIN = Reading()
+
+
+def read(document: Docling, reading: Reading = _PLAIN, path: Path | None = None) -> Document:
     """Return the document's text in reading order.
 
     Args:
         document: what ``load`` returned.
-        layers: the content layers to read.
+        reading: which of its text, and how.
+        path: the file that it was loaded from.
 
     Raises:
         StageError: of category ``input``: the document refers to an item that it does not have.
     """
-    return _Walk(document, frozenset(layers)).document()
+    sections = _Walk(document, reading).sections()
+    sizes = {int(number): page.size for number, page in document.pages.items() if number.isdecimal()}
+    pages = {number: (size.width, size.height) for number, size in sizes.items() if size is not None}
+    return Document(sections=sections, path=path, pages=pages)
 
 
 @attrs.frozen(kw_only=True)
@@ -53,14 +78,15 @@ class _Visit:
 
 
 class _Walk:
-    def __init__(self, document: Docling, layers: frozenset[str]) -> None:
+    def __init__(self, document: Docling, reading: Reading) -> None:
         self._document = document
-        self._layers = layers
+        self._layers = reading.layers
+        self._reading = reading
         self._build = Builder()
         self._stack: list[_Visit] = []
         self._seen = set(self._claimed())
 
-    def document(self) -> Document:
+    def sections(self) -> tuple[Section, ...]:
         self._push(self._document.body.children)
         while self._stack:
             visit = self._stack.pop()
@@ -69,14 +95,14 @@ class _Walk:
             elif visit.item.self_ref not in self._seen:
                 self._seen.add(visit.item.self_ref)
                 self._visit(visit, visit.item)
-        return self._build.document()
+        return self._build.sections()
 
     def _claimed(self) -> Iterator[str]:
         """Yield what is written with the table, figure or code that refers to it, not where it is in the tree."""
         for kind in ("tables", "pictures", "texts"):
             items: list[Item] = getattr(self._document, kind)
             for item in items:
-                if item.content_layer in self._layers:
+                if (item.captions or item.footnotes or item.data) and item.content_layer in self._layers:
                     yield from (ref.ref for ref in (*item.captions, *item.footnotes))
                     yield from (cell.ref.ref for cell in _cells(item) if cell.ref is not None)
 
@@ -101,15 +127,20 @@ class _Walk:
         """Return an item's text and the children still to visit: an inline group below an empty text is that text."""
         text = item_text(item)
         if text:
-            return [("", text, item)], item.children
+            return [("", markdown(text, item) if self._reading.markup else text, item)], item.children
         if item.children:
             first = self._document.item(item.children[0].ref)
             if first.label == "inline":
-                return inline_parts(self._document, first), item.children[1:]
+                return self._inline_parts(first), item.children[1:]
         return [], item.children
+
+    def _inline_parts(self, item: Item) -> Parts:
+        return inline_parts(self._document, item, markup=self._reading.markup)
 
     def _text(self, visit: _Visit, item: Item) -> None:
         parts, children = self._parts(item)
+        if parts and parts[0][2].text.lstrip().startswith(self._reading.markers or _NOTHING):
+            self._build.apart()
         if len(parts) == 1 and item.label == "text":
             self._build.line(item, parts[0][1])
         elif parts:
@@ -117,7 +148,7 @@ class _Walk:
         self._push(children, visit.depth)
 
     def _inline(self, _visit: _Visit, item: Item) -> None:
-        parts = inline_parts(self._document, item)
+        parts = self._inline_parts(item)
         if parts:
             kind = "key_value" if item.label == "field_item" else "text"
             self._build.text(parts, kind=kind, leads=introduces(parts))
@@ -160,21 +191,21 @@ class _Walk:
         self._floating(item.footnotes, "footnote", caption)
 
     def _table(self, visit: _Visit, item: Item) -> None:
-        table = table_text(item.data or Table(), self._cell_text)
+        table = self._table_text(item.data or Table())
         caption = self._captions(item, leads=table is not None)
         if table is not None:
             self._build.table(item, table, caption)
         self._floating(item.footnotes, "footnote", caption)
         self._push(item.children, visit.depth)
 
+    def _table_text(self, table: Table) -> TableText | None:
+        return table_text(table, self._cell_text, self._cell_items)
+
     def _picture(self, visit: _Visit, item: Item) -> None:
-        texts = [note.text for note in item.annotations if note.kind == "description"]
-        if item.meta is not None and item.meta.description is not None:
-            texts.append(item.meta.description.text)
-        told = unique(text.strip() for text in texts if text and text.strip())
-        chart = item.meta.tabular_chart if item.meta is not None else None
-        table = table_text(chart.chart_data, self._cell_text) if chart is not None else None
-        caption = self._captions(item, leads=bool(told) or table is not None)
+        told = descriptions(item)
+        numbers = chart(item)
+        table = self._table_text(numbers) if numbers is not None else None
+        caption = self._captions(item, leads=bool(told) or table is not None, about=item)
         for text in told:
             self._build.text([("", text, item)], kind="picture", caption=caption)
         if table is not None:
@@ -197,23 +228,40 @@ class _Walk:
             self._build.heading(item, " ".join(item.name.split()), 0)
         self._push(item.children)
 
-    def _captions(self, item: Item, *, leads: bool) -> str:
+    def _captions(self, item: Item, *, leads: bool, about: Item | None = None) -> str:
         """Write the captions of a table, figure or code and return them."""
-        return self._floating(item.captions, "caption", leads=leads)
+        return self._floating(item.captions, "caption", leads=leads, about=about)
 
-    def _floating(self, refs: Iterable[Ref], kind: str, caption: str = "", *, leads: bool = False) -> str:
-        told = [(ref.ref, inline_parts(self._document, self._document.item(ref.ref))) for ref in refs]
-        texts = [parts for _, parts in told if parts]
+    def _floating(
+        self, refs: Iterable[Ref], kind: str, caption: str = "", *, leads: bool = False, about: Item | None = None
+    ) -> str:
+        told = [self._inline_parts(self._document.item(ref.ref)) for ref in refs]
+        texts = [parts for parts in told if parts]
         caption = caption or " ".join("".join(before + text for before, text, _ in parts) for parts in texts)
         for parts in texts:
-            self._build.text(parts, kind=kind, caption=caption, leads=leads)
+            self._build.text(parts, kind=kind, caption=caption, leads=leads, about=about)
         return caption
 
     def _cell_text(self, cell: Cell) -> str:
         """Return a cell's text; of a rich cell without one, the text of what it holds."""
         if cell.text.strip() or cell.ref is None:
             return cell.text
-        return " ".join(item_text(node) for node in below(self._document, self._document.item(cell.ref.ref)))
+        return " ".join(self._flat(node) for node in below(self._document, self._document.item(cell.ref.ref)))
+
+    def _flat(self, item: Item) -> str:
+        """Return an item's own text on one line; of a table its cells, of a picture what is told of it."""
+        if item.data is not None:
+            return ", ".join(cell.text.strip() for cell in item.data.table_cells if cell.text.strip())
+        if item.label in PICTURES:
+            return " ".join(descriptions(item))
+        if item.graph is not None:
+            return "; ".join(graph_lines(item.graph))
+        return item_text(item)
+
+    def _cell_items(self, cell: Cell) -> list[Item]:
+        if cell.ref is None:
+            return []
+        return [node for node in below(self._document, self._document.item(cell.ref.ref)) if self._flat(node)]
 
     _handlers: ClassVar[Mapping[str, Callable[["_Walk", _Visit, Item], None]]] = {
         "title": _heading,
@@ -237,5 +285,8 @@ class _Walk:
 def _cells(item: Item) -> Iterable[Cell]:
     return item.data.table_cells if item.data is not None else ()
 
+
+_NOTHING = ("\0",)
+"""What no text begins with."""
 
 _KINDS = {"formula": "formula", "footnote": "footnote", "caption": "caption"}

@@ -16,7 +16,7 @@ _MIMETYPES = {
     "application/vnd.oasis.opendocument.presentation": "odp",
     "application/epub+zip": "epub",
 }
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What ``zipfile`` raises on damaged archives, besides ``OSError`` EINVAL where an offset lies before the start."""
 
 _SMALL = 1_000_000
@@ -38,7 +38,7 @@ def archive_format(path: Path, *, max_unpacked_mb: float) -> str:
             _refuse_bombs(members, max_unpacked_mb)
             found = _format_of(archive, [member.filename for member in members])
             encrypted = _is_encrypted(archive, members)
-    except (*_DAMAGE, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         msg = f"the file is a zip archive that cannot be opened, so it is truncated or damaged ({error})"

@@ -4,20 +4,26 @@ from io import BytesIO
 from pathlib import Path
 
 import attrs
+from docling.datamodel.backend_options import PdfBackendOptions
 from docling.datamodel.base_models import ConversionStatus, InputFormat
 from docling.datamodel.document import ConversionResult, InputDocument
 from docling.datamodel.settings import DocumentLimits
 from docling.document_converter import DocumentConverter, FormatOption
 from docling.pipeline.base_pipeline import BasePipeline
 from docling_core.types.doc import DoclingDocument, DocumentOrigin
+from pydantic import SecretStr
 
 from docparse_doctags._complaints import complaints
 from docparse_doctags._formats import EXTENSIONS
+from docparse_doctags._formats_of_engine import FormatOptions
 from docparse_doctags._problems import DAMAGE, failed, given_up, unconvertible, unreadable
 from docparse_doctags._source import openable, shown_name
 
 _LATEX_TYPE = "application/x-latex"
 """Unlike ``x-tex``, known to ``mimetypes`` on every machine, which is what docling-core accepts."""
+
+_BY_CONTENT = frozenset({InputFormat.XML_USPTO})
+"""Formats that no ending of a file name stands for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,10 +33,12 @@ class Conversion:
     Attributes:
         document: the result.
         problems: what was given up, one clause each; empty when the document is whole.
+        ocr_pages: how many pages OCR read.
     """
 
     document: DoclingDocument
     problems: tuple[str, ...] = ()
+    ocr_pages: int = 0
 
 
 class Converter:
@@ -42,45 +50,57 @@ class Converter:
     Remote and local resources and docling's external plugins stay off, as they are by default.
 
     Args:
-        pdf: the engine for PDFs.
+        chosen: the engine's options, for PDFs and for the images that it can read.
         max_pages: documents with more pages, slides or sheets are refused.
-        pages: the first and the last page to convert, counted from 1; formats without pages ignore it.
     """
 
-    def __init__(self, *, pdf: FormatOption, max_pages: int, pages: tuple[int, int]) -> None:
-        formats = sorted({InputFormat(name) for name in EXTENSIONS.values()})
-        self._options = DocumentConverter(formats, {InputFormat.PDF: pdf}).format_to_options
+    def __init__(self, chosen: FormatOptions, *, max_pages: int) -> None:
+        formats = sorted({*_BY_CONTENT, *(InputFormat(name) for name in EXTENSIONS.values())} - chosen.keys())
+        self._options = {**DocumentConverter(formats).format_to_options, **chosen}
         self._pipelines: dict[type[BasePipeline], BasePipeline] = {}
-        self._limits = DocumentLimits(max_num_pages=max_pages, page_range=pages)
+        self._max_pages = max_pages
 
-    def convert(self, path: Path, name: str) -> Conversion:
+    def convert(self, path: Path, name: str, *, pages: tuple[int, int], password: str | None = None) -> Conversion:
         """Convert one file.
 
         Args:
             path: the file.
             name: docling's name for its format.
+            pages: the first and the last page to convert, counted from 1; formats without pages ignore it.
+            password: of a PDF that has one.
 
         Raises:
             StageError: of category ``input``: docling cannot read the document.
             OSError: the file cannot be read.
         """
+        limits = DocumentLimits(max_num_pages=self._max_pages, page_range=pages)
         with complaints() as logged:
-            result = self._run(self._open(path, InputFormat(name)))
+            given = self._open(path, InputFormat(name), limits, password)
+            result = self._run(given)
         if result.status is ConversionStatus.FAILURE:
             raise failed(result)
-        return Conversion(document=_with_origin(result), problems=(*given_up(result), *logged))
+        return Conversion(
+            document=_with_origin(result),
+            problems=(*given_up(result), *logged),
+            ocr_pages=getattr(given._backend, "ocr_pages", 0),  # noqa: SLF001 - ours, where there is OCR
+        )
 
-    def _open(self, path: Path, kind: InputFormat) -> InputDocument:
+    def _open(self, path: Path, kind: InputFormat, limits: DocumentLimits, password: str | None) -> InputDocument:
         option = self._options[kind]
         source = openable(path) if kind is InputFormat.PDF else BytesIO(path.read_bytes())
+        settings = option.backend_options
+        if password and kind is InputFormat.PDF:
+            settings = (settings or PdfBackendOptions.model_validate({})).model_copy(
+                update={"password": SecretStr(password)}
+            )
         try:
             given = InputDocument(
                 path_or_stream=source,
                 format=kind,
                 backend=option.backend,
-                backend_options=option.backend_options,
+                backend_options=settings,
                 filename=shown_name(path),
-                limits=self._limits,
+                limits=limits,
             )
         except DAMAGE as error:
             raise unconvertible(error) from None

@@ -9,6 +9,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         ".asc": "asciidoc",
         ".asciidoc": "asciidoc",
         ".csv": "csv",
+        ".dclg": "xml_doclang",
         ".docling.json": "json_docling",
         ".docx": "docx",
         ".eml": "email",
@@ -36,10 +37,19 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
 """File name ending → the value of docling's ``InputFormat``. Each one is converted without a model.
 
 Left out on purpose: ``.txt``, because docling reads it as Markdown and drops what looks like a tag (``if a<b``);
-``.xml`` and ``.json``, because few of them are documents; ``.docm``, ``.dotx`` and the like, which python-docx refuses.
+``.docm``, ``.dotx`` and the like, which python-docx refuses.
 """
 
-PATTERNS = tuple(f"*{ending}" for ending in EXTENSIONS)
+GENERIC = frozenset({".json", ".xml"})
+"""Endings of documents and of much else: the content decides, and what is no document is skipped."""
+
+IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Images, which are skipped where nothing here can read them."""
+
+LEGACY: Mapping[str, str] = MappingProxyType({".doc": "docx", ".ppt": "pptx", ".rtf": "docx", ".xls": "xlsx"})
+"""Formats that LibreOffice converts first, when asked to → what into."""
+
+PATTERNS = tuple(f"*{ending}" for ending in sorted({*EXTENSIONS, *GENERIC, *IMAGES, *LEGACY}))
 """The same as glob patterns on the file name."""
 
 ARCHIVES = frozenset({"docx", "epub", "odp", "ods", "odt", "pptx", "xlsx"})
@@ -47,6 +57,9 @@ ARCHIVES = frozenset({"docx", "epub", "odp", "ods", "odt", "pptx", "xlsx"})
 
 BINARY = ARCHIVES | {"pdf"}
 """Formats whose content is told by a signature, so that a wrong name is noticed."""
+
+PAGED = frozenset({"image", "pdf"})
+"""Formats that an engine converts; the others say themselves what their parts are."""
 
 
 def ending_of(name: str) -> str:

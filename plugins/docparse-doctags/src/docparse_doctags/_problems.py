@@ -22,6 +22,9 @@ DAMAGE = (AttributeError, LookupError, SyntaxError, TypeError, ValueError, zipfi
 """What parsers raise on damaged documents. When they open one, most of docling's readers turn it into an error of
 docling's; the OpenDocument reader does not (1,600 mutated documents of every format)."""
 
+NO_ANSWER = "VLM inference failed"
+"""What docling says of a page when the endpoint of a vision-language model refuses or is not there."""
+
 _PREFIX = re.compile(r"^Page failed to parse: (?:Error \w+ page \d+: )?")
 """What docling says of every page that it gives up; it counts them from 0 here and from 1 elsewhere."""
 

@@ -1,1 +1,1 @@
-"""How PDFs are converted: one module per engine, each with ``pdf_option()``, docling's ``FormatOption`` for PDFs."""
+"""How PDFs and images are converted: one module per engine, each with docling's ``FormatOption`` for PDFs."""

@@ -3,6 +3,7 @@
 from docling.datamodel.pipeline_options import NativePdfPipelineOptions
 from docling.document_converter import FormatOption, NativePdfFormatOption
 
+from docparse_doctags._layout._backend import LayoutBackend
 from docparse_doctags._layout._pipeline import LayoutPdfPipeline
 
 NAME = "native"
@@ -15,6 +16,7 @@ def pdf_option() -> FormatOption:
     """
     return NativePdfFormatOption(
         pipeline_cls=LayoutPdfPipeline,
+        backend=LayoutBackend,
         pipeline_options=NativePdfPipelineOptions(
             generate_page_images=False, generate_picture_images=False, parser_threads=1
         ),

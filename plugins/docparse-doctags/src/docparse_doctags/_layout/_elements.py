@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from docling.datamodel.base_models import Cluster, FigureElement, Table, TextElement
+import docling.datamodel.base_models as docling
+from docling.datamodel.base_models import Cluster, FigureElement, TextElement
 from docling_core.types.doc import BoundingBox, CoordOrigin, DocItemLabel, TableCell
 
 from docparse_doctags._layout._lines import Line, PageLines
 from docparse_doctags._layout._paragraphs import Block
-from docparse_doctags._layout._tables import Tabular
+from docparse_doctags._layout._table import Cell, Table
 from docparse_doctags._layout._text import text_of
+
+_INNER = 10_000
+"""Text inside pictures is numbered from here, beyond all elements of a page."""
 
 
 def text_element(number: int, block: Block, label: DocItemLabel, page: PageLines) -> TextElement:
@@ -18,36 +22,46 @@ def text_element(number: int, block: Block, label: DocItemLabel, page: PageLines
     return TextElement(label=label, id=number, text=text_of(block, label), page_no=page.number, cluster=cluster)
 
 
-def table_element(number: int, table: Tabular, page: PageLines) -> Table:
-    """Return a regular table; `number` is unique on its page."""
-    head = not any(letter.isdigit() for line in table.rows[0] for letter in line.text)
-    return Table(
+def table_element(number: int, table: Table, page: PageLines) -> docling.Table:
+    """Return a table; `number` is unique on its page."""
+    return docling.Table(
         label=DocItemLabel.TABLE,
         id=number,
         page_no=page.number,
-        cluster=Cluster(id=number, label=DocItemLabel.TABLE, bbox=_box(table.lines, page)),
+        cluster=Cluster(id=number, label=DocItemLabel.TABLE, bbox=_bounding(table.box)),
         otsl_seq=[],
-        num_rows=len(table.rows),
-        num_cols=len(table.rows[0]),
-        table_cells=[
-            TableCell(
-                text=line.text,
-                bbox=_box([line], page),
-                start_row_offset_idx=row,
-                end_row_offset_idx=row + 1,
-                start_col_offset_idx=column,
-                end_col_offset_idx=column + 1,
-                column_header=head and row == 0,
-            )
-            for row, cells in enumerate(table.rows)
-            for column, line in enumerate(cells)
-        ],
+        num_rows=table.rows,
+        num_cols=table.columns,
+        table_cells=[_cell(cell, table) for cell in table.cells],
     )
 
 
-def picture_element(number: int, box: BoundingBox, page: PageLines) -> FigureElement:
-    """Return a picture; `number` is unique on its page."""
-    cluster = Cluster(id=number, label=DocItemLabel.PICTURE, bbox=box)
+def _cell(cell: Cell, table: Table) -> TableCell:
+    return TableCell(
+        text=cell.text,
+        bbox=_bounding(cell.box),
+        row_span=cell.rows,
+        col_span=cell.columns,
+        start_row_offset_idx=cell.row,
+        end_row_offset_idx=cell.row + cell.rows,
+        start_col_offset_idx=cell.column,
+        end_col_offset_idx=cell.column + cell.columns,
+        column_header=cell.row < table.heads,
+    )
+
+
+def _bounding(box: tuple[float, float, float, float]) -> BoundingBox:
+    left, top, right, bottom = box
+    return BoundingBox(l=left, t=top, r=right, b=bottom, coord_origin=CoordOrigin.TOPLEFT)
+
+
+def picture_element(number: int, box: BoundingBox, lines: Sequence[Line], page: PageLines) -> FigureElement:
+    """Return a picture with the lines of text in it; `number` is unique on its page."""
+    inner = [
+        Cluster(id=_INNER + place, label=DocItemLabel.TEXT, bbox=_box([line], page), cells=list(line.cells))
+        for place, line in enumerate(lines)
+    ]
+    cluster = Cluster(id=number, label=DocItemLabel.PICTURE, bbox=box, children=inner)
     return FigureElement(label=DocItemLabel.PICTURE, id=number, page_no=page.number, cluster=cluster)
 
 

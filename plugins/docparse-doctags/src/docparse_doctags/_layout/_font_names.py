@@ -24,12 +24,13 @@ _MOST_OBJECTS = 2000
 """How many pieces of text of one page are looked at; a font that is not among them is rare on the page."""
 
 
-def name_fonts(pages: Iterable[Page], source: Path | BytesIO) -> None:
+def name_fonts(pages: Iterable[Page], source: Path | BytesIO, password: str | None = None) -> None:
     """Write the names of fonts into the cells of the pages where the parser had none.
 
     Args:
         pages: pages with parsed cells, which are changed.
         source: the PDF.
+        password: to open it with.
     """
     nameless = [(page, cells) for page in pages if (cells := _nameless_cells(page))]
     if not nameless:
@@ -38,7 +39,7 @@ def name_fonts(pages: Iterable[Page], source: Path | BytesIO) -> None:
         source.seek(0)
     with pypdfium2_lock:  # PDFium is not thread-safe
         try:
-            document = pdfium.PdfDocument(source)
+            document = pdfium.PdfDocument(source, password=password)
         except pdfium.PdfiumError:
             return
         names = [_names(document[page.page_no - 1], cells) for page, cells in nameless]

@@ -61,11 +61,12 @@ def _set_apart(rows: Sequence[Sequence[Line]]) -> Sequence[Sequence[Line]]:
 
 
 def _repeated(outer: Mapping[int, Sequence[Line]]) -> set[str]:
-    """Return the texts, digits apart, that stand there on several pages."""
+    """Return the texts, digits apart, that stand there on several pages; figures are those of tables."""
     found: defaultdict[str, set[int]] = defaultdict(set)
     for number, lines in outer.items():
         for line in lines:
-            found[_key(line)].add(number)
+            if any(letter.isalpha() for letter in line.text) or PAGE_NUMBER.fullmatch(line.text):
+                found[_key(line)].add(number)
     least = max(2, _SHARE * len(outer))
     return {text for text, numbers in found.items() if len(numbers) >= least}
 

@@ -40,6 +40,16 @@ _APART_MONO = 2.0
 _SMALLER = 0.86
 """Footnotes are set smaller than this share of the body."""
 
+_ROLES = {
+    "Caption": DocItemLabel.CAPTION,
+    "Code": DocItemLabel.CODE,
+    "FENote": DocItemLabel.FOOTNOTE,
+    "LBody": DocItemLabel.LIST_ITEM,
+    "LI": DocItemLabel.LIST_ITEM,
+    "Note": DocItemLabel.FOOTNOTE,
+}
+"""What tags say of paragraphs. Paragraphs of the role ``P`` may be anything that has no style of its own."""
+
 _CAPTION_LINES = 8
 _CODE_LETTERS = 25
 """Shorter text in a typewriter font, alone on its line, may be a name or a path."""
@@ -53,12 +63,14 @@ class Surroundings:
         body: the running text of the document.
         page: the page it is on.
         titles: the page's bookmarks, in the form of ``title_key``.
+        tagged: whether the document has tags that say what its headings are.
         lonely: whether nothing else stands beside the block on its first line.
     """
 
     body: Body
     page: PageLines
     titles: Collection[str] = ()
+    tagged: bool = False
     lonely: bool = True
 
 
@@ -69,10 +81,16 @@ def title_key(text: str) -> str:
 
 def label_of(block: Block, around: Surroundings) -> DocItemLabel:
     """Return the label of a block that is not furniture."""
+    tag = block.lines[0].tag
+    if tag is not None and tag.level and len(block.text) <= _HEADING_LETTERS:
+        return DocItemLabel.SECTION_HEADER
+    if tag is not None and tag.role in _ROLES:
+        return _ROLES[tag.role]
     text = block.text
     if CAPTION.match(text) and len(block.lines) <= _CAPTION_LINES:
         return DocItemLabel.CAPTION
-    if _is_bookmarked(block, around) or _is_heading(block, around):
+    by_look = tag is None or not around.tagged
+    if _is_bookmarked(block, around) or (by_look and _is_heading(block, around)):
         return DocItemLabel.SECTION_HEADER
     if LIST_ITEM.match(text):
         return DocItemLabel.LIST_ITEM

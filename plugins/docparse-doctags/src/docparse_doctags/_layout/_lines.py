@@ -1,15 +1,18 @@
 """From the parser's text cells to lines of text."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import attrs
-from docling_core.types.doc import CoordOrigin
 from docling_core.types.doc.page import PdfCellRenderingMode, PdfTextCell, SegmentedPdfPage, TextCell
 
+from docparse_doctags._layout._edges import edges_of
 from docparse_doctags._layout._fonts import Font, font_of
+from docparse_doctags._layout._ink import Heights
 from docparse_doctags._layout._patterns import MARKER
+from docparse_doctags._layout._right_to_left import Run, runs_of
+from docparse_doctags._layout._words import Word, Words, reads_right_to_left
 
 _INVISIBLE = frozenset({PdfCellRenderingMode.INVISIBLE, PdfCellRenderingMode.ONLY_CLIPPING})
 _SAME_BASELINE = 0.35
@@ -28,6 +31,21 @@ _SIDEWAYS = 3.0
 """A line of some characters that is this many times as high as wide runs up the page."""
 
 
+@attrs.frozen(kw_only=True)
+class Tag:
+    """The paragraph of a tagged PDF that a line is in.
+
+    Attributes:
+        element: which one, by page and place in the structure tree.
+        role: its name there, as ``P`` or ``H2``.
+        level: of a heading, from 1, else 0.
+    """
+
+    element: tuple[int, int]
+    role: str
+    level: int = 0
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Line:
     """One line of text; boxes count from the top left of the page, in points.
@@ -44,6 +62,7 @@ class Line:
         font: how most of it looks.
         hang: where the text after a bullet or number begins, when that stands apart from it.
         sideways: whether it runs up or down the page.
+        tag: what the PDF itself says of it.
         cells: the parser's cells it was made of.
     """
 
@@ -56,6 +75,7 @@ class Line:
     font: Font
     hang: float | None = None
     sideways: bool = False
+    tag: Tag | None = None
     cells: tuple[TextCell, ...] = ()
 
     @property
@@ -94,6 +114,11 @@ class PageLines:
     mirrored: bool
     words: Sequence[TextCell] = ()
 
+    def is_inside(self, line: Line, left: float, top: float, right: float, bottom: float) -> bool:
+        """Return whether the middle of a line is in a box, which is not mirrored."""
+        across = self.width - line.centre_across if self.mirrored else line.centre_across
+        return left <= across <= right and top <= line.centre <= bottom
+
     def widest_gap(self, line: Line) -> float:
         """Return the widest space between two words of a line, a leading number apart, in points.
 
@@ -101,15 +126,14 @@ class PageLines:
         """
         left, right = (self.width - line.right, self.width - line.left) if self.mirrored else (line.left, line.right)
         near = [word.rect for word in self.words if line.top - line.size < word.rect.r_y0 < line.bottom + line.size]
-        boxes = [rect.to_bounding_box().to_top_left_origin(self.height) for rect in near]
+        boxes = sorted(edges_of(rectangle, self.height) for rectangle in near)
         inside = [
-            box
-            for box in boxes
-            if line.top < (box.t + box.b) / 2 < line.bottom and left <= (box.l + box.r) / 2 <= right
+            (begin, end)
+            for begin, top, end, bottom in boxes
+            if line.top < (top + bottom) / 2 < line.bottom and left <= (begin + end) / 2 <= right
         ]
-        inside.sort(key=lambda box: box.l)
         number = line.text[:1].isdigit()
-        gaps = [after.l - before.r for before, after in pairwise(inside)]
+        gaps = [after[0] - before[1] for before, after in pairwise(inside)]
         return max(gaps[number:], default=0.0)
 
 
@@ -118,36 +142,60 @@ def page_lines(number: int, width: float, height: float, parsed: SegmentedPdfPag
     cells = [cell for cell in parsed.textline_cells if cell.text.strip()]
     visible = [cell for cell in cells if not (isinstance(cell, PdfTextCell) and cell.rendering_mode in _INVISIBLE)]
     cells = visible or cells
-    mirrored = _reads_right_to_left(cells)
-    pieces = [line for cell in cells if (line := _line(cell, width, height, mirrored=mirrored)) is not None]
+    mirrored = reads_right_to_left(cell.text for cell in cells)
+    heights = Heights(parsed.word_cells)
+    if mirrored and parsed.word_cells and cells is visible:
+        lines = mirrored_lines(Words(parsed.word_cells, height), width)
+        return PageLines(number=number, width=width, height=height, lines=lines, mirrored=True, words=parsed.word_cells)
+    mirror = width if mirrored else None
+    pieces = [line for cell in cells if (line := _line(cell, height, heights, mirror=mirror)) is not None]
     lines = tuple(_joined(pieces, spaced=mirrored))
     return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored, words=parsed.word_cells)
 
 
-def _reads_right_to_left(cells: Iterable[TextCell]) -> bool:
-    balance = 0
-    for cell in cells:
-        for letter in cell.text:
-            direction = unicodedata.bidirectional(letter)
-            balance += 1 if direction in {"R", "AL"} else -1 if direction == "L" else 0
-    return balance > 0
+def mirrored_lines(words: Words, width: float) -> tuple[Line, ...]:
+    """Return the lines of a page that reads from right to left."""
+    lines = [_mirrored_line(run, width) for run in runs_of(list(words), _ends_line)]
+    return tuple(sorted(lines, key=lambda line: (line.top, line.left)))
 
 
-def _line(cell: TextCell, width: float, height: float, *, mirrored: bool) -> Line | None:
-    box = cell.rect.to_bounding_box()
-    if box.coord_origin is not CoordOrigin.TOPLEFT:
-        box = box.to_top_left_origin(height)
-    across, down = box.r - box.l, box.b - box.t
+def _ends_line(before: Word, word: Word, size: float) -> bool:
+    reach = _MARKER_GAP if MARKER.fullmatch(before.text) or before.text == "." else _WORD_GAP
+    return before.left - word.right > reach * size
+
+
+def _mirrored_line(run: Run, width: float) -> Line:
+    words = run.words
+    main = max(words, key=lambda word: len(word.text))
+    top, bottom = min(word.top for word in words), max(word.bottom for word in words)
+    return Line(
+        text=run.text,
+        left=width - max(word.right for word in words),
+        top=top,
+        right=width - min(word.left for word in words),
+        bottom=bottom,
+        size=bottom - top,
+        font=font_of(main.cell.font_name if isinstance(main.cell, PdfTextCell) else None),
+        cells=tuple(word.cell for word in words if word.cell is not None),
+    )
+
+
+def _line(cell: TextCell, height: float, heights: Heights, *, mirror: float | None) -> Line | None:
+    """Return the line that a cell is; `mirror` is the width of a page that reads from right to left."""
+    left, top, right, bottom = edges_of(cell.rect, height)
+    across, down = right - left, bottom - top
     if across <= 0 or down <= 0:
         return None
-    sideways = down > _SIDEWAYS * across and len(cell.text.strip()) > _SIDEWAYS
+    text = cell.text.strip()
+    sideways = down > _SIDEWAYS * across and len(text) > _SIDEWAYS
+    above, below = (0.0, 0.0) if sideways else heights.missing(cell, down)
     return Line(
-        text=cell.text.strip(),
-        left=width - box.r if mirrored else box.l,
-        top=box.t,
-        right=width - box.l if mirrored else box.r,
-        bottom=box.b,
-        size=across if sideways else down,
+        text=text,
+        left=left if mirror is None else mirror - right,
+        top=top - above,
+        right=right if mirror is None else mirror - left,
+        bottom=bottom + below,
+        size=across if sideways else down + above + below,
         font=font_of(cell.font_name if isinstance(cell, PdfTextCell) else None),
         sideways=sideways,
         cells=(cell,),
@@ -173,12 +221,21 @@ def rows_of(pieces: Sequence[Line]) -> list[list[Line]]:
     """Group pieces by baseline, each group in the order in which it is read."""
     rows: list[list[Line]] = []
     for piece in sorted(pieces, key=lambda piece: piece.centre):
-        last = rows[-1][-1] if rows else None
-        if last and not piece.sideways and piece.centre - last.centre < _SAME_BASELINE * min(last.size, piece.size):
+        if rows and not piece.sideways and _is_beside(rows[-1], piece):
             rows[-1].append(piece)
         else:
             rows.append([piece])
     return [sorted(row, key=lambda piece: piece.left) for row in rows]
+
+
+def _is_beside(row: Sequence[Line], piece: Line) -> bool:
+    """Return whether a piece is on the baseline of a row; a full stop alone is low and small, but beside its words."""
+    last = row[-1]
+    if piece.centre - last.centre < _SAME_BASELINE * min(last.size, piece.size):
+        return True
+    if any(letter.isalnum() for letter in piece.text):
+        return not any(letter.isalnum() for letter in last.text) and last.bottom < piece.bottom and last.top > piece.top
+    return any(other.top < piece.centre < other.bottom for other in row)
 
 
 def _continues(line: Line, piece: Line) -> bool:
@@ -210,5 +267,5 @@ def _space_between(line: Line, piece: Line, *, spaced: bool) -> str:
     if unicodedata.combining(first):
         return ""
     if spaced:
-        return "" if unicodedata.category(first) in {"Po", "Pe"} else " "
+        return "" if unicodedata.category(first) in {"Po", "Pe"} or unicodedata.category(line.text[-1]) == "Ps" else " "
     return " " if piece.left - line.right > _LETTER_GAP * line.size else ""

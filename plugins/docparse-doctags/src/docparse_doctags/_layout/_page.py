@@ -1,4 +1,4 @@
-"""One page: its lines and pictures as elements in reading order."""
+"""One page: its lines, tables and pictures as elements in reading order."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -9,21 +9,32 @@ from docling_core.types.doc import BoundingBox, DocItemLabel
 from docparse_doctags._layout._body import Body
 from docparse_doctags._layout._columns import regions_of
 from docparse_doctags._layout._elements import picture_element, table_element, text_element
+from docparse_doctags._layout._fonts import Font
 from docparse_doctags._layout._furniture import is_header
 from docparse_doctags._layout._labels import Surroundings, label_of
 from docparse_doctags._layout._lines import Line, PageLines
 from docparse_doctags._layout._paragraphs import Block, blocks_of
-from docparse_doctags._layout._tables import Tabular, tabulars_of
+from docparse_doctags._layout._table import Table
+from docparse_doctags._layout._tables import table_in, tabulars_of
+from docparse_doctags._layout._words import Words
 
 FURNITURE = (DocItemLabel.PAGE_HEADER, DocItemLabel.PAGE_FOOTER)
 
 
 @attrs.frozen
-class _Part:
+class Figure:
+    """A picture and the lines of text in it."""
+
+    box: BoundingBox
+    lines: tuple[Line, ...] = ()
+
+
+@attrs.frozen
+class Part:
     """Something on the page that becomes one element."""
 
     top: float
-    content: Block | Tabular | BoundingBox
+    content: Block | Table | Figure
     label: DocItemLabel
 
 
@@ -35,68 +46,98 @@ class PageLayout:
         page: its lines.
         body: the running text of the document.
         furniture: those lines that are header or footer.
+        words: its words.
+        tables: those told by their rules.
         pictures: boxes, from the top left.
         titles: the page's bookmarks, as ``title_key`` writes them.
+        tagged: whether tags say what the headings of the document are.
     """
 
     page: PageLines
     body: Body
     furniture: frozenset[Line]
+    words: Words
+    tables: Sequence[Table] = ()
     pictures: Sequence[BoundingBox] = ()
     titles: Collection[str] = ()
+    tagged: bool = False
 
-    def elements(self) -> list[PageElement]:
-        """Return the elements in reading order: headers, columns, footers."""
+    def parts(self) -> list[Part]:
+        """Return what is on the page in reading order: headers, columns, footers."""
         lines = [line for line in self.page.lines if line in self.furniture]
-        outer = [_Part(line.top, Block(lines=[line]), self._furniture_label(line)) for line in lines]
-        parts = [
+        outer = [Part(line.top, Block(lines=[line]), self._furniture_label(line)) for line in lines]
+        return [
             *(part for part in outer if part.label is DocItemLabel.PAGE_HEADER),
             *self._content(),
             *(part for part in outer if part.label is DocItemLabel.PAGE_FOOTER),
         ]
-        return [self._element(number, part) for number, part in enumerate(parts)]
 
-    def _content(self) -> Iterable[_Part]:
-        regions = regions_of([line for line in self.page.lines if line not in self.furniture])
-        pictures: list[list[_Part]] = [[] for _ in regions or [[]]]
-        for box in self.pictures:
-            pictures[_region_of(box, regions)].append(_Part(box.t, box, DocItemLabel.PICTURE))
-        for lines, figures in zip(regions or [[]], pictures, strict=True):
-            yield from sorted([*self._region(lines), *figures], key=lambda part: part.top)
+    def _content(self) -> Iterable[Part]:
+        lines = [line for line in self.page.lines if line not in self.furniture]
+        lines = [line for line in lines if not any(self._is_in(line, table.box) for table in self.tables)]
+        figures = [self._figure(box, lines) for box in self.pictures]
+        drawn = {line for figure in figures for line in figure.lines}
+        floats = {
+            **{self._place(table.box): Part(table.box[1], table, DocItemLabel.TABLE) for table in self.tables},
+            **{self._place(_edges(part.box)): Part(part.box.t, part, DocItemLabel.PICTURE) for part in figures},
+        }
+        lines = sorted(
+            [*(line for line in lines if line not in drawn), *floats], key=lambda line: (line.top, line.left)
+        )
+        for region in regions_of(lines):
+            placed = [floats[line] for line in region if line in floats]
+            text = self._region([line for line in region if line not in floats])
+            yield from sorted([*text, *placed], key=lambda part: part.top)
 
-    def _region(self, lines: Sequence[Line]) -> Iterable[_Part]:
+    def _figure(self, box: BoundingBox, lines: Iterable[Line]) -> Figure:
+        return Figure(box, tuple(line for line in lines if self._is_in(line, _edges(box))))
+
+    def _is_in(self, line: Line, box: tuple[float, float, float, float]) -> bool:
+        return self.page.is_inside(line, *box)
+
+    def _place(self, box: tuple[float, float, float, float]) -> Line:
+        """Return a line without text where a table or picture is, so that columns are told around it."""
+        left, top, right, bottom = box
+        if self.page.mirrored:
+            left, right = self.page.width - right, self.page.width - left
+        return Line(text="", left=left, top=top, right=right, bottom=bottom, size=bottom - top, font=Font())
+
+    def _region(self, lines: Sequence[Line]) -> Iterable[Part]:
         tabulars = tabulars_of(lines)
         in_rows = {line for tabular in tabulars for line in tabular.lines}
         for tabular in tabulars:
-            yield _Part(tabular.lines[0].top, tabular, DocItemLabel.TABLE if tabular.regular else DocItemLabel.TEXT)
+            table = table_in(tabular, self.words, self.page)
+            if table is None:
+                yield Part(tabular.lines[0].top, Block(lines=tabular.lines), DocItemLabel.TEXT)
+            else:
+                yield Part(table.box[1], table, DocItemLabel.TABLE)
         for block in blocks_of([line for line in lines if line not in in_rows]):
-            around = Surroundings(body=self.body, page=self.page, titles=self.titles, lonely=_is_lonely(block, lines))
-            yield _Part(block.top, block, label_of(block, around))
+            around = Surroundings(
+                body=self.body,
+                page=self.page,
+                titles=self.titles,
+                tagged=self.tagged,
+                lonely=_is_lonely(block, lines),
+            )
+            yield Part(block.top, block, label_of(block, around))
 
     def _furniture_label(self, line: Line) -> DocItemLabel:
         return DocItemLabel.PAGE_HEADER if is_header(line, self.page) else DocItemLabel.PAGE_FOOTER
 
-    def _element(self, number: int, part: _Part) -> PageElement:
-        match part.content:
-            case BoundingBox() as box:
-                return picture_element(number, box, self.page)
-            case Tabular(regular=True) as table:
-                return table_element(number, table, self.page)
-            case other:
-                return text_element(number, Block(lines=list(other.lines)), part.label, self.page)
+
+def element_of(number: int, part: Part, page: PageLines) -> PageElement:
+    """Return the element that a part becomes; `number` is unique on its page."""
+    match part.content:
+        case Figure(box=box, lines=lines):
+            return picture_element(number, box, lines, page)
+        case Table() as table:
+            return table_element(number, table, page)
+        case block:
+            return text_element(number, block, part.label, page)
 
 
-def _region_of(box: BoundingBox, regions: Sequence[Sequence[Line]]) -> int:
-    """Return the index of the region a picture is in, or of the last one that begins above it."""
-    across, down = (box.l + box.r) / 2, (box.t + box.b) / 2
-    best = 0
-    for index, lines in enumerate(regions):
-        top, bottom = min(line.top for line in lines), max(line.bottom for line in lines)
-        if min(line.left for line in lines) < across < max(line.right for line in lines):
-            if top <= down <= bottom:
-                return index
-            best = index if top <= down else best
-    return best
+def _edges(box: BoundingBox) -> tuple[float, float, float, float]:
+    return box.l, box.t, box.r, box.b
 
 
 def _is_lonely(block: Block, lines: Iterable[Line]) -> bool:

@@ -120,6 +120,8 @@ def _fits(block: Block, line: Line) -> bool:
 
 def _looks_alike(block: Block, line: Line) -> bool:
     last = block.lines[-1]
+    if last.tag is not None and last.tag == line.tag:
+        return True
     if abs(line.size - last.size) > _SIZE * max(line.size, last.size):
         return False
     if line.font.mono != last.font.mono:
@@ -142,6 +144,9 @@ def _begins_paragraph(block: Block, line: Line, usual: float, right: float) -> b
     """Return whether the line begins a paragraph; a block of one line is judged by what is usual around it."""
     if len(block.lines) > 1:
         usual, right = _usual_space(block.lines), block.right
+    last = block.lines[-1]
+    if last.tag is not None and line.tag is not None:
+        return last.tag.element != line.tag.element
     if _gap(block, line) > usual + _WIDER * line.size or _follows_short_line(block, line, right):
         return True
     return any(sign(block, line) for sign in (_item, _after_item, _indented, _numbered_heading))

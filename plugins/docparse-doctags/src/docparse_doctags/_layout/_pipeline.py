@@ -1,8 +1,12 @@
 """docling's native PDF pipeline with a layout."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import attrs
+from docling.backend.docling_parse_backend import ThreadedDoclingParsePageBackend
 from docling.datamodel.base_models import AssembledUnit, Page, PageElement
 from docling.datamodel.document import ConversionResult
 from docling.datamodel.pipeline_options import HeadingHierarchyOptions, NativePdfPipelineOptions
@@ -11,14 +15,24 @@ from docling.models.postprocessing.reading_order_rb import ReadingOrderPredictor
 from docling.models.stages.heading_hierarchy.heading_hierarchy_model import HeadingHierarchyModel
 from docling.models.stages.reading_order.readingorder_model import ReadingOrderModel, ReadingOrderOptions
 from docling.pipeline.native_pdf_pipeline import NativePdfPipeline
+from docling_core.types.doc import DocItemLabel, DoclingDocument, SectionHeaderItem
 
-from docparse_doctags._layout._body import body_of
+from docparse_doctags._layout._body import Body, body_of
+from docparse_doctags._layout._booktabs import booktabs_tables
 from docparse_doctags._layout._font_names import name_fonts
+from docparse_doctags._layout._font_sizes import font_sizes
 from docparse_doctags._layout._furniture import furniture_of
+from docparse_doctags._layout._grids import ruled_tables
 from docparse_doctags._layout._labels import title_key
-from docparse_doctags._layout._lines import PageLines, page_lines
-from docparse_doctags._layout._page import FURNITURE, PageLayout
+from docparse_doctags._layout._levels import levels_of, look_of
+from docparse_doctags._layout._lines import Line, PageLines, page_lines
+from docparse_doctags._layout._page import FURNITURE, PageLayout, element_of
+from docparse_doctags._layout._paragraphs import Block
 from docparse_doctags._layout._pictures import pictures_of
+from docparse_doctags._layout._rules import Drawing, drawing_of
+from docparse_doctags._layout._table import Table
+from docparse_doctags._layout._tags import has_headings, tagged
+from docparse_doctags._layout._words import Words
 
 
 class _GivenOrder(ReadingOrderPredictor):
@@ -44,9 +58,20 @@ class LayoutPdfPipeline(NativePdfPipeline):
 
     def __init__(self, pipeline_options: NativePdfPipelineOptions) -> None:
         super().__init__(pipeline_options)
-        self._reading_order = ReadingOrderModel(options=ReadingOrderOptions())
+        self._reading_order = ReadingOrderModel(options=ReadingOrderOptions(use_page_separators=False))
         self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # docling leaves it untyped  # type: ignore[no-untyped-call]  # of its base class
         self._hierarchy = HeadingHierarchyModel(options=HeadingHierarchyOptions(enabled=True))
+        self._drawings: dict[int, Drawing] = {}
+
+    def _build_document(self, conv_res: ConversionResult) -> ConversionResult:
+        self._drawings = {}
+        return super()._build_document(conv_res)
+
+    def _parse_page(self, timings: Any, conv_res: ConversionResult, page_backend: Any) -> Page | None:
+        page = super()._parse_page(timings, conv_res, page_backend)
+        if page is not None and isinstance(page_backend, ThreadedDoclingParsePageBackend):
+            self._drawings[page.page_no] = drawing_of(page_backend)
+        return page
 
     def _assemble_document(self, conv_res: ConversionResult) -> ConversionResult:
         outline = conv_res.input._backend.get_document_outline()  # type: ignore[attr-defined]  # noqa: SLF001 - docling's seam
@@ -55,32 +80,97 @@ class LayoutPdfPipeline(NativePdfPipeline):
         for entry in outline:
             if entry.page_no is not None and entry.title:
                 titles.setdefault(entry.page_no, set()).add(title_key(entry.title))
-        name_fonts(conv_res.pages, conv_res.input._backend.path_or_stream)  # noqa: SLF001 - as above
-        conv_res.assembled = _assembled(conv_res.pages, titles)
+        source = conv_res.input._backend.path_or_stream  # noqa: SLF001 - as above
+        password = _password(conv_res)
+        name_fonts(conv_res.pages, source, password)
+        texts = tagged([_page_lines(page) for page in conv_res.pages], source, password)
+        conv_res.assembled, headings = _assembled(conv_res.pages, texts, titles, self._drawings)
         conv_res.document = self._reading_order(conv_res)
-        conv_res.document = self._hierarchy(conv_res)
+        if not headings:
+            return conv_res
+        if outline and not all(block.lines[0].tag for block in headings.values()):
+            conv_res.document = self._hierarchy(conv_res)
+        else:
+            _level(conv_res.document, headings, _sizes(headings, texts, source, password))
         return conv_res
 
 
-def _assembled(pages: list[Page], titles: Mapping[int, set[str]]) -> AssembledUnit:
-    texts = [_page_lines(page) for page in pages]
+def _password(conv_res: ConversionResult) -> str | None:
+    """Return the password that the parser was given."""
+    secret = getattr(conv_res.input._backend.options, "password", None)  # noqa: SLF001 - docling's seam
+    return secret.get_secret_value() if secret else None
+
+
+def _assembled(
+    pages: Sequence[Page],
+    texts: Sequence[PageLines],
+    titles: Mapping[int, Collection[str]],
+    drawings: Mapping[int, Drawing],
+) -> tuple[AssembledUnit, dict[tuple[int, str], Block]]:
+    """Return the elements of all pages, and the headings among them by page and text."""
+    known = has_headings(texts)
     body = body_of(texts)
     furniture = furniture_of(texts, body)
     elements: list[PageElement] = []
+    headings: dict[tuple[int, str], Block] = {}
     for page, text in zip(pages, texts, strict=True):
-        pictures = pictures_of(text, page.parsed_page) if page.parsed_page else []
-        elements += PageLayout(
-            page=text,
-            body=body,
-            furniture=furniture[text.number],
-            pictures=pictures,
-            titles=titles.get(text.number, frozenset()),
-        ).elements()
-    return AssembledUnit(
+        layout = _layout(page, text, body, drawings.get(text.number, Drawing()))
+        outer = frozenset(line for line in furniture[text.number] if not _in_table(line, layout))
+        layout = attrs.evolve(layout, furniture=outer, titles=titles.get(text.number, frozenset()), tagged=known)
+        for number, part in enumerate(layout.parts()):
+            element = element_of(number, part, text)
+            elements.append(element)
+            if part.label is DocItemLabel.SECTION_HEADER and isinstance(part.content, Block):
+                headings[text.number, element.text or ""] = part.content
+    unit = AssembledUnit(
         elements=elements,
         headers=[element for element in elements if element.label in FURNITURE],
         body=[element for element in elements if element.label not in FURNITURE],
     )
+    return unit, headings
+
+
+def _sizes(
+    headings: Mapping[tuple[int, str], Block],
+    pages: Sequence[PageLines],
+    source: Path | BytesIO,
+    password: str | None,
+) -> dict[Line, float]:
+    """Return the font sizes of headings where they decide the levels."""
+    if all(block.lines[0].tag for block in headings.values()):
+        return {}
+    firsts: dict[int, list[Line]] = {}
+    for (number, _), block in headings.items():
+        firsts.setdefault(number, []).append(block.lines[0])
+    return font_sizes(firsts, pages, source, password)
+
+
+def _level(document: DoclingDocument, headings: Mapping[tuple[int, str], Block], sizes: Mapping[Line, float]) -> None:
+    """Write the levels into the headings of a document."""
+    items = [item for item in document.texts if isinstance(item, SectionHeaderItem) and item.prov]
+    known = [(item, block) for item in items if (block := headings.get((item.prov[0].page_no, item.orig))) is not None]
+    looks = [look_of(block, sizes.get(block.lines[0])) for _, block in known]
+    for (item, _), level in zip(known, levels_of(looks), strict=True):
+        item.level = level
+
+
+def _layout(page: Page, text: PageLines, body: Body, drawing: Drawing) -> PageLayout:
+    words = Words(text.words, text.height)
+    tables = ruled_tables(drawing, words)
+    tables += [table for table in booktabs_tables(drawing, words) if not any(_overlap(table, one) for one in tables)]
+    if text.mirrored:
+        tables = [table.flipped() for table in tables]
+    pictures = pictures_of(text, page.parsed_page, drawing, tables) if page.parsed_page else []
+    return PageLayout(page=text, body=body, furniture=frozenset(), words=words, tables=tables, pictures=pictures)
+
+
+def _overlap(one: Table, other: Table) -> bool:
+    (left, top, right, bottom), there = one.box, other.box
+    return left < there[2] and there[0] < right and top < there[3] and there[1] < bottom
+
+
+def _in_table(line: Line, layout: PageLayout) -> bool:
+    return any(layout.page.is_inside(line, *table.box) for table in layout.tables)
 
 
 def _page_lines(page: Page) -> PageLines:

@@ -1,10 +1,14 @@
 """Text in rows and columns: kept in the order of its rows, and a table where the columns are beyond doubt."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import attrs
 
-from docparse_doctags._layout._lines import Line, rows_of
+from docparse_doctags._layout._aligned import aligned_table
+from docparse_doctags._layout._lines import Line, PageLines, rows_of
+from docparse_doctags._layout._table import Table
+from docparse_doctags._layout._words import Words
 
 _CELL_LETTERS = 30
 """Cells are this short on average; lines of columns that were not told apart are longer."""
@@ -19,18 +23,20 @@ _FIGURES = 0.5
 """A column of figures has digits in more than this share of its cells below the first; addresses have none."""
 
 
-@attrs.frozen(kw_only=True)
+_LEAST_FILLED = 2
+_SPARSE = 0.34
+"""At most this share of the rows of a table has text in one column only."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Tabular:
     """A part of the page that is read row by row.
 
     Attributes:
         rows: from top to bottom, the cells of each from left to right.
-        regular: whether every row has a cell in every column, the columns lie apart and one of them holds figures, so
-            that the rows are a table as they are.
     """
 
     rows: tuple[tuple[Line, ...], ...]
-    regular: bool
 
     @property
     def lines(self) -> list[Line]:
@@ -51,7 +57,8 @@ def tabulars_of(lines: Iterable[Line]) -> list[Tabular]:
         else:
             found.append(run)
             run = []
-    return [_tabular(trimmed) for run in [*found, run] if len(trimmed := _trimmed(run)) >= _LEAST_ROWS]
+    trimmed = [_trimmed(run) for run in [*found, run]]
+    return [Tabular(rows=tuple(map(tuple, rows))) for rows in trimmed if len(rows) >= _LEAST_ROWS]
 
 
 def _row_gap(above: Sequence[Line], below: Sequence[Line]) -> float:
@@ -79,22 +86,33 @@ def _trimmed(run: list[list[Line]]) -> list[list[Line]]:
     return run if 2 * sum(map(_is_tabular, run)) > len(run) else []
 
 
-def _tabular(rows: Sequence[Sequence[Line]]) -> Tabular:
-    kept = tuple(tuple(row) for row in rows)
-    return Tabular(rows=kept, regular=_is_regular(kept))
+def table_in(tabular: Tabular, words: Words, page: PageLines) -> Table | None:
+    """Return the table that tabular rows are, or None where their columns are in doubt.
+
+    Beyond doubt are columns that most rows have a cell in, three or more of them or one that holds figures: two columns
+    of words are as often an address beside another.
+    """
+    left, right = min(line.left for line in tabular.lines), max(line.right for line in tabular.lines)
+    if page.mirrored:
+        left, right = page.width - right, page.width - left
+    top, bottom = min(line.top for line in tabular.lines), max(line.bottom for line in tabular.lines)
+    found = aligned_table(words.inside(left - 1, top, right + 1, bottom))
+    if found is None or not _is_regular(found):
+        return None
+    return found.flipped() if page.mirrored else found
 
 
-def _is_regular(rows: Sequence[Sequence[Line]]) -> bool:
-    if len({len(row) for row in rows}) > 1:
+def _is_regular(table: Table) -> bool:
+    filled: Counter[int] = Counter(cell.row for cell in table.cells if cell.text)
+    sparse = sum(count < min(table.columns, _LEAST_FILLED) for count in filled.values())
+    if table.rows < _LEAST_ROWS or sparse > _SPARSE * table.rows:
         return False
-    columns = list(zip(*rows, strict=True))
-    if not any(_holds_figures(column) for column in columns):
+    texts = [cell.text for cell in table.cells if cell.text]
+    if sum(map(len, texts)) > _CELL_LETTERS * len(texts):
         return False
-    ends = [max(line.right for line in column) for column in columns[:-1]]
-    begins = [min(line.left for line in column) for column in columns[1:]]
-    return all(end <= begin for end, begin in zip(ends, begins, strict=True))
+    return any(_holds_figures(table, column) for column in range(table.columns))
 
 
-def _holds_figures(column: Sequence[Line]) -> bool:
-    below = column[1:]
-    return sum(any(letter.isdigit() for letter in line.text) for line in below) > _FIGURES * len(below)
+def _holds_figures(table: Table, column: int) -> bool:
+    texts = [cell.text for cell in table.cells if cell.column == column and cell.row and cell.text]
+    return sum(any(letter.isdigit() for letter in text) for text in texts) > _FIGURES * len(texts)

@@ -7,8 +7,8 @@ from docling_core.types.doc import DocItemLabel
 
 from docparse_doctags._layout._paragraphs import Block
 
-_SOFT_HYPHENS = str.maketrans({"\x02": "-", "\u00ad": "-"})
-"""What PDF writers leave at the end of a line that was broken inside a word."""
+_SIGNS = str.maketrans({"\x02": "-", "\u00ad": "-", "\uf0b7": "•", "\uf0a7": "▪"})
+"""What PDF writers leave at the end of a line that was broken inside a word, and bullets of Word's Symbol font."""
 
 _sanitize = PageAssembleModel(options=PageAssembleOptions()).sanitize_text
 
@@ -17,7 +17,7 @@ def text_of(block: Block, label: DocItemLabel) -> str:
     """Return the text as docling's own pipelines write it: hyphenation undone, ligatures expanded; code as is."""
     if label is DocItemLabel.CODE:
         return _code(block)
-    return _sanitize([line.text.translate(_SOFT_HYPHENS) for line in block.lines])
+    return _sanitize([line.text.translate(_SIGNS) for line in block.lines])
 
 
 def _code(block: Block) -> str:

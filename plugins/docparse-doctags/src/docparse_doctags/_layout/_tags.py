@@ -1,0 +1,205 @@
+"""What a tagged PDF says of its own structure (ISO 32000-2, 14.7 and 14.8): which text is a heading, of what level.
+
+PDFium reads the structure tree and says to which part of it each piece of text belongs; the parser's lines are matched
+by where they are. Tags decide where paragraphs end and what they are, where a page has them for most of its text. Where
+the authors marked nothing as a heading, as Word users do who only set text in bold, headings are told by their look.
+"""
+
+import ctypes
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+from docling.utils.locks import pypdfium2_lock
+
+from docparse_doctags._layout._lines import Line, PageLines, Tag
+
+_LEVELS = {"Title": 1, "H": 1, **{f"H{level}": level for level in range(1, 7)}}
+_BLOCKS = frozenset(
+    {*_LEVELS, "P", "LI", "LBody", "Caption", "Note", "FENote", "Code", "TD", "TH", "TOCI", "BlockQuote"}
+)
+"""Elements that are paragraphs of their own. Inside them are spans, links and the like."""
+
+_DEEPEST = 60
+_MOST_ELEMENTS, _MOST_OBJECTS = 5000, 5000
+"""Bounds of one page: damaged trees have loops, and a page with more pieces of text is a drawing."""
+
+_TAGGED = 0.8
+"""Tags of a page count when at least this share of its letters has some."""
+
+_HEADINGS = 0.35
+"""A document of which more letters than this share are headings was tagged by its looks, and badly."""
+
+_BAND = 16.0
+
+
+@attrs.frozen
+class _Piece:
+    left: float
+    top: float
+    right: float
+    bottom: float
+    tag: Tag
+
+
+def tagged(pages: Sequence[PageLines], source: Path | BytesIO, password: str | None = None) -> list[PageLines]:
+    """Return the pages, their lines with tags where the PDF has sane ones.
+
+    Args:
+        pages: what the parser read.
+        source: the PDF.
+        password: to open it with.
+    """
+    if isinstance(source, BytesIO):
+        source.seek(0)
+    with pypdfium2_lock:  # PDFium is not thread-safe
+        try:
+            document = pdfium.PdfDocument(source, password=password)
+        except pdfium.PdfiumError:
+            return list(pages)
+        try:
+            if not pdfium_c.FPDFCatalog_IsTagged(document.raw):
+                return list(pages)
+            found = [_tagged_page(page, _pieces(document, page.number)) for page in pages]
+        finally:
+            document.close()
+    return found if _are_sane(found) else list(pages)
+
+
+def has_headings(pages: Sequence[PageLines]) -> bool:
+    """Return whether some line is tagged as a heading."""
+    return any(line.tag is not None and line.tag.level for page in pages for line in page.lines)
+
+
+def _are_sane(pages: Sequence[PageLines]) -> bool:
+    lines = [line for page in pages for line in page.lines]
+    headings = sum(len(line.text) for line in lines if line.tag is not None and line.tag.level)
+    return headings <= _HEADINGS * sum(len(line.text) for line in lines)
+
+
+def _tagged_page(page: PageLines, pieces: Sequence[_Piece]) -> PageLines:
+    bands: defaultdict[int, list[_Piece]] = defaultdict(list)
+    for piece in pieces:
+        for band in range(int(piece.top // _BAND), int(piece.bottom // _BAND) + 1):
+            bands[band].append(piece)
+    lines = tuple(attrs.evolve(line, tag=_tag_of(line, page, bands)) for line in page.lines)
+    letters = sum(len(line.text) for line in lines)
+    with_tags = sum(len(line.text) for line in lines if line.tag is not None)
+    return attrs.evolve(page, lines=lines) if with_tags >= _TAGGED * letters else page
+
+
+def _tag_of(line: Line, page: PageLines, bands: Mapping[int, Sequence[_Piece]]) -> Tag | None:
+    """Return the tag of the text in the middle of a line, or at its ends where there is a space in the middle."""
+    down = (line.top + line.bottom) / 2
+    near = [piece for piece in bands.get(int(down // _BAND), ()) if piece.top - 1 <= down <= piece.bottom + 1]
+    for share in (0.5, 0.1, 0.9):
+        across = line.left + share * line.width
+        across = page.width - across if page.mirrored else across
+        for piece in near:
+            if piece.left - 1 <= across <= piece.right + 1:
+                return piece.tag
+    return None
+
+
+def _pieces(document: pdfium.PdfDocument, number: int) -> list[_Piece]:
+    """Return the pieces of text of a page that the structure tree knows."""
+    try:
+        page = document[number - 1]
+    except pdfium.PdfiumError:
+        return []
+    tags = _tags(page, number)
+    height = page.get_height()
+    pieces = []
+    for item in _text_objects(page) if tags else ():
+        tag = tags.get(pdfium_c.FPDFPageObj_GetMarkedContentID(item))
+        edges = [ctypes.c_float() for _ in range(4)]
+        if tag is not None and pdfium_c.FPDFPageObj_GetBounds(item, *edges):
+            left, bottom, right, top = (edge.value for edge in edges)
+            pieces.append(_Piece(left, height - top, right, height - bottom, tag))
+    page.close()
+    return pieces
+
+
+def _text_objects(page: pdfium.PdfPage) -> Iterator[Any]:
+    for index in range(min(pdfium_c.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
+        item = pdfium_c.FPDFPage_GetObject(page, index)
+        if pdfium_c.FPDFPageObj_GetType(item) == pdfium_c.FPDF_PAGEOBJ_TEXT:
+            yield item
+
+
+def _tags(page: pdfium.PdfPage, number: int) -> dict[int, Tag]:
+    """Return number of a piece of marked content → the paragraph that it is in."""
+    tree = pdfium_c.FPDF_StructTree_GetForPage(page)
+    if not tree:
+        return {}
+    claims: defaultdict[int, list[Tag]] = defaultdict(list)
+    stack: list[tuple[Any, Tag | None, int]] = [
+        (pdfium_c.FPDF_StructTree_GetChildAtIndex(tree, index), None, 0)
+        for index in reversed(range(pdfium_c.FPDF_StructTree_CountChildren(tree)))
+    ]
+    for count in range(_MOST_ELEMENTS):
+        if not stack:
+            break
+        element, above, depth = stack.pop()
+        if not element or depth > _DEEPEST:
+            continue
+        role = _text(pdfium_c.FPDF_StructElement_GetType, element)
+        tag = _tag((number, count), role, above)
+        for content in _contents(element):
+            if tag is not None:
+                claims[content].append(tag)
+        children = range(max(pdfium_c.FPDF_StructElement_CountChildren(element), 0))
+        stack += [
+            (pdfium_c.FPDF_StructElement_GetChildAtIndex(element, index), tag, depth + 1)
+            for index in reversed(children)
+        ]
+    pdfium_c.FPDF_StructTree_Close(tree)
+    return _settled(claims)
+
+
+def _settled(claims: Mapping[int, Sequence[Tag]]) -> dict[int, Tag]:
+    """Return one paragraph for each piece.
+
+    PDFium tells the numbers of all pieces of a paragraph that goes on from or to another page, though numbers count per
+    page. Both pieces and paragraphs come in reading order, more or less, so the claim in the like place is right.
+    """
+    last = max((tag.element[1] for tags in claims.values() for tag in tags), default=0) or 1
+    most = max(claims, default=0) or 1
+    return {
+        content: min(tags, key=lambda tag: abs(tag.element[1] / last - content / most))
+        for content, tags in claims.items()
+    }
+
+
+def _tag(element: tuple[int, int], role: str, above: Tag | None) -> Tag | None:
+    """Return the tag of an element; a paragraph in a list item, note or caption is one of those."""
+    if role not in _BLOCKS:
+        return above
+    if role == "P" and above is not None and above.role != "BlockQuote":
+        return Tag(element=element, role=above.role, level=above.level)
+    return Tag(element=element, role=role, level=_LEVELS.get(role, 0))
+
+
+def _contents(element: Any) -> Collection[int]:
+    """Return the numbers of the marked content that an element has itself."""
+    children = range(max(pdfium_c.FPDF_StructElement_CountChildren(element), 0))
+    found = {pdfium_c.FPDF_StructElement_GetChildMarkedContentID(element, index) for index in children}
+    found |= {
+        pdfium_c.FPDF_StructElement_GetMarkedContentIdAtIndex(element, index)
+        for index in range(max(pdfium_c.FPDF_StructElement_GetMarkedContentIdCount(element), 0))
+    }
+    return found - {-1}
+
+
+def _text(function: Callable[..., int], element: Any) -> str:
+    size = function(element, None, 0)
+    if size <= 2:  # noqa: PLR2004 - a terminating zero in UTF-16
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    function(element, buffer, size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "replace")

@@ -1,0 +1,112 @@
+"""Single words of a page, for what has to be cut finer than lines: the cells of tables."""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+import attrs
+from docling_core.types.doc.page import TextCell
+
+from docparse_doctags._layout._edges import edges_of
+
+_SAME_ROW = 0.5
+"""Words of one line of a cell differ in height on the page by less than this share of their size."""
+
+_MARKS = 0.12
+"""Words closer than this share of their size are one, as a letter and its accent."""
+
+
+_HYPHEN = re.compile(r"(?<=[^\W\d])[-\u00ad\u2010\x02]\n(?=[^\W\d_A-Z])")
+"""A word that is broken at the end of a line."""
+
+
+@attrs.frozen(eq=False)
+class Word:
+    """A word and its box, from the top left of the page; not mirrored."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    cell: TextCell | None = None
+
+    @property
+    def across(self) -> float:
+        """Return how far across the page its middle is."""
+        return (self.left + self.right) / 2
+
+    @property
+    def down(self) -> float:
+        """Return how far down the page its middle is."""
+        return (self.top + self.bottom) / 2
+
+    @property
+    def size(self) -> float:
+        """Return its height."""
+        return self.bottom - self.top
+
+
+class Words:
+    """The words of a page, found by where they are."""
+
+    def __init__(self, cells: Sequence[TextCell], height: float) -> None:
+        self._cells, self._height = cells, height
+
+    @cached_property
+    def _words(self) -> list[Word]:
+        """Return the words from top to bottom; made when a table is looked for, as on most pages there is none."""
+        words = [
+            Word(text, *edges_of(cell.rect, self._height), cell) for cell in self._cells if (text := cell.text.strip())
+        ]
+        return sorted(words, key=lambda word: word.down)
+
+    @cached_property
+    def _heights(self) -> list[float]:
+        return [word.down for word in self._words]
+
+    def __iter__(self) -> Iterator[Word]:
+        return iter(self._words)
+
+    def inside(self, left: float, top: float, right: float, bottom: float) -> list[Word]:
+        """Return the words whose middle is in a box, from top to bottom."""
+        these = self._words[bisect_left(self._heights, top) : bisect_right(self._heights, bottom)]
+        return [word for word in these if left <= word.across <= right]
+
+
+def text_of_words(words: Sequence[Word]) -> str:
+    """Return words as read: line by line, and from right to left where most letters are."""
+    lines: list[list[Word]] = []
+    for word in sorted(words, key=lambda word: word.down):
+        if lines and word.down - lines[-1][0].down < _SAME_ROW * max(word.size, lines[-1][0].size):
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    mirrored = reads_right_to_left(word.text for word in words)
+    return _HYPHEN.sub("", "\n".join(_line(line, mirrored=mirrored) for line in lines)).replace("\n", " ")
+
+
+def _line(words: list[Word], *, mirrored: bool) -> str:
+    ordered = sorted(words, key=lambda word: -word.right if mirrored else word.left)
+    text = ""
+    before: Word | None = None
+    for word in ordered:
+        gap = 0.0 if before is None else (before.left - word.right if mirrored else word.left - before.right)
+        text += word.text if before is None or gap < _MARKS * word.size else f" {word.text}"
+        before = word
+    return text
+
+
+def reads_right_to_left(texts: Iterable[str]) -> bool:
+    """Return whether more letters are read from right to left than from left to right."""
+    balance = 0
+    for text in texts:
+        if text.isascii():
+            balance -= sum(letter.isalpha() for letter in text)
+            continue
+        for letter in text:
+            direction = unicodedata.bidirectional(letter)
+            balance += 1 if direction in {"R", "AL"} else -1 if direction == "L" else 0
+    return balance > 0
