@@ -62,7 +62,11 @@ HELP = (
     ("validate",),
     ("doctor",),
     ("new-stage",),
+    ("chunk-profile",),
     ("search",),
+    ("index",),
+    ("index", "check"),
+    ("index", "rebuild"),
 )
 """The commands whose ``--help`` is shown."""
 

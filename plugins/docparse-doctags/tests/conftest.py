@@ -202,9 +202,7 @@ class Result:
         return {item["text"]: item["label"] for item in self.document["texts"]}
 
 
-def _open_worker(
-    folder, *, resolved=None, progress=lambda _done, _total: None, allow=lambda _seconds: None, **options
-):
+def _open_worker(folder, *, resolved=None, progress=lambda _done, _total: None, allow=lambda _seconds: None, **options):
     """Return the worker as a run opens it; without `resolved` with the engine native and without OCR."""
     folder.mkdir(exist_ok=True)
     context = StageContext(

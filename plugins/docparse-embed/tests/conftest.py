@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from docparse_runner import StageContext, StageOptions, WorkItem
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
+
+sys.path.append(str(Path(__file__).parent))  # for embed_servers: --import-mode=importlib adds no folders
 
 TINY_DIMENSION = 16
 
@@ -46,21 +49,26 @@ def tiny_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def data_root(tmp_path: Path) -> SimpleNamespace:
-    return SimpleNamespace(root=tmp_path / "data", cache=tmp_path / "data" / ".cache")
+    root = tmp_path / "data"
+    return SimpleNamespace(root=root, cache=root / ".cache", runs=root / "runs")
 
 
 @pytest.fixture
 def make_context(data_root) -> Callable[..., StageContext]:
     """What the runner gives the stage: its options resolved, and `dry_run` of the runner."""
 
-    def make(*, dry_run: bool = False, resolve: bool = True, **options: object) -> StageContext:
+    def make(
+        *, dry_run: bool = False, resolve: bool = True, provider: str = "sentence-transformers", **options: object
+    ) -> StageContext:
         context = StageContext(
             stage=docparse_embed.docparse_stage(),
-            options=Options(**options),
+            options=Options(provider=provider, **options),
             runner=StageOptions(dry_run=dry_run),
             workspace=data_root,
             threads=1,
+            run_id="run",
         )
+        context.logger.setLevel("INFO")
         if resolve:
             context.resolved = docparse_embed.docparse_resolve(context)
         return context
@@ -94,3 +102,72 @@ def rows() -> list[dict]:
         {"chunk_id": f"c{n}", "doc_id": "papers/duck.pdf", "text": text, "contextualized_text": f"Birds\n{text}"}
         for n, text in enumerate(texts)
     ]
+
+
+@pytest.fixture(scope="session")
+def splade_folder(tmp_path_factory) -> Path:
+    """A sparse model with random weights, small enough to load in no time: 60 words, of which it keeps 8."""
+    import torch  # noqa: PLC0415 - heavy
+    from sentence_transformers import SparseEncoder  # noqa: PLC0415 - imports torch
+    from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling  # noqa: PLC0415 - as above
+    from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast  # noqa: PLC0415 - as above
+
+    folder = tmp_path_factory.mktemp("models") / "splade"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "duck", "bill", "feather", "ledger", "invoice"]
+    words += [f"word{number}" for number in range(50)]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words))
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=len(words), max_position_embeddings=32, **small)
+    BertForMaskedLM(config).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+    modules = [MLMTransformer(str(folder)), SpladePooling(pooling_strategy="max")]
+    target = folder.with_name("tiny-splade")
+    SparseEncoder(modules=modules, device="cpu", max_active_dims=8).save_pretrained(str(target))
+    return target
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """A transformer with random weights, pooling and normalisation, as small as that."""
+    import torch  # noqa: PLC0415 - heavy
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - imports torch
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer  # noqa: PLC0415
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # noqa: PLC0415 - as above
+
+    folder = tmp_path_factory.mktemp("models") / "bert"
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *"abcdefghijklmnopqrstuvwxyz",
+        *(f"##{c}" for c in "aeioubckst"),
+    ]
+    words += ["duck", "bill", "feather", "ledger", "invoice", "the", "of"]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words))
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=64, **small)).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    transformer = Transformer(str(folder))
+    target = folder.with_name("tiny-bert")
+    prompts = {"query": "the bill ", "document": "the duck "}
+    modules = [transformer, Pooling(32), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu", prompts=prompts).save(str(target))
+    return target
+
+
+@pytest.fixture
+def read_vectors() -> Callable[[Path], SimpleNamespace]:
+    """A file of vectors, as columns, and its footer."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the other tests read it themselves
+
+    def read(path: Path) -> SimpleNamespace:
+        table = pq.read_table(path)
+        return SimpleNamespace(table=table, footer=json.loads(table.schema.metadata[b"docparse"]), **table.to_pydict())
+
+    return read

@@ -16,6 +16,8 @@ def chunks(doc_id, *texts):
 
 
 DOCUMENTS = {"duck.pdf": chunks("docs/duck.pdf", "A bird."), "pump.md": chunks("docs/pump.md", "Close the valve.")}
+OPTIONS = {"provider": "sentence-transformers"}  # what is tested is not whether a model can be converted
+CHANGES = {"families": ("lexical",)}  # sparse ones need a model
 
 
 @pytest.mark.long  # each worker of a dozen imports torch
@@ -23,4 +25,6 @@ class TestContract(StageContract):
     stage = "embed"
     documents = DOCUMENTS
     deterministic = False  # the last bits of a vector depend on the threads
+    options = OPTIONS
+    changes = CHANGES
     timeout_s = 10.0

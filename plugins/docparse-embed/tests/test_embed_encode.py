@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docparse_embed._cache import open_cache
-from docparse_embed._encode import DocumentEncoder, check_vectors, token_batches
+from docparse_embed._batches import token_batches
+from docparse_embed._cache import Identity, open_cache
+from docparse_embed._checks import check_sparse, check_vectors, stacked
+from docparse_embed._encode import DocumentEncoder
+from docparse_embed._overflow import split_text
 from docparse_runner import StageError
+
+IDENTITY = Identity(model_digest="m", prompt="", dimension=2)
 
 
 @attrs.define
@@ -31,16 +36,24 @@ class Fake:
         return self.bend(rows) if self.bend else rows
 
 
+def checked(rows, names):
+    check_vectors(stacked(rows, names, 2), names, normalized=True)
+
+
 def encode(encoder, texts, **options):
-    return DocumentEncoder(encoder=encoder, **options).encode(
+    return DocumentEncoder(encoder=encoder, check=checked, **options).encode(
         [f"c{n}" for n in range(len(texts))], texts, lambda *_: None
     )
+
+
+def vectors_of(encoded):
+    return np.array([parts[0].vector for parts in encoded.rows])
 
 
 def test_rows_come_back_in_the_order_of_the_texts():
     texts = ["a", "bbbbb", "cc", "dddd"]
 
-    vectors = encode(Fake(), texts, batch_tokens=8).vectors
+    vectors = vectors_of(encode(Fake(), texts, batch_tokens=8))
 
     np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], [ord(text[0]) for text in texts], rtol=1e-5)
 
@@ -52,7 +65,7 @@ def test_equal_texts_are_encoded_once():
 
     assert encoder.calls == [["a", "b"]]
     assert (encoded.encoded, encoded.cached) == (2, 0)
-    np.testing.assert_array_equal(encoded.vectors[0], encoded.vectors[2])
+    np.testing.assert_array_equal(*vectors_of(encoded)[[0, 2]])
 
 
 @given(
@@ -87,7 +100,7 @@ def _spoil(value):
     ],
 )
 def test_a_bad_vector_fails_the_document_and_names_the_chunks(value, problem, tmp_path):
-    with open_cache(tmp_path / "v.sqlite", model_digest="m", prompt="", dimension=2) as cache:
+    with open_cache(tmp_path / "v.sqlite", IDENTITY) as cache:
         with pytest.raises(StageError, match=f"vectors with {problem} for chunks c1, c2, c3 and 1 more") as caught:
             encode(Fake(bend=_spoil(value)), ["a", "b", "c", "d", "e"], cache=cache)
 
@@ -103,7 +116,7 @@ def test_a_model_that_does_not_normalise_may_give_any_length():
     ("bend", "problem"),
     [
         (lambda rows: rows.astype(np.float64), "returned float64"),
-        (lambda rows: rows[:1], "for 2 texts"),
+        (lambda rows: rows[:1], "1 vectors for 2 texts"),
         (lambda rows: np.hstack([rows, rows]), "another length than 2 for chunks c0, c1"),
     ],
 )
@@ -118,15 +131,97 @@ def test_refusing_comes_before_encoding():
     encoder = Fake()
 
     with pytest.raises(StageError, match="chunk c1"):
-        encode(encoder, ["a", "b" * 9], refuse=True)
+        encode(encoder, ["a", "b" * 9], on_overflow="refuse")
 
     assert encoder.calls == []
 
 
 def test_progress_is_told_after_each_batch():
     told = []
-    DocumentEncoder(encoder=Fake(), batch_tokens=2).encode(
+    DocumentEncoder(encoder=Fake(), check=checked, batch_tokens=2).encode(
         ["x", "y", "z"], ["a", "b", "c"], lambda *now: told.append(now)
     )
 
     assert told == [(2, 3), (3, 3)]
+
+
+def test_what_was_encoded_before_a_failure_is_kept(tmp_path):
+    def fail_at_the_second(rows):
+        if len(encoder.calls) == 2:
+            rows[:] = np.nan
+        return rows
+
+    encoder = Fake(bend=fail_at_the_second)
+    with open_cache(tmp_path / "v.sqlite", IDENTITY) as cache:
+        with pytest.raises(StageError, match="for chunk c1"):
+            encode(encoder, ["aa", "b"], cache=cache, batch_tokens=2)
+
+        assert cache.get(["aa", "b"]).keys() == {"aa"}
+
+
+@attrs.define
+class Cramped(Fake):
+    """Runs out of memory when it gets more than two texts, or any that begins with a z."""
+
+    def encode_documents(self, texts):
+        if len(texts) > 2 or any(text.startswith("z") for text in texts):
+            raise MemoryError
+        return Fake.encode_documents(self, texts)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does():
+    encoder = Cramped()
+
+    encoded = encode(encoder, ["a", "b", "c", "d", "e"])
+
+    assert encoder.calls == [["a", "b"], ["c"], ["d", "e"]]
+    assert encoded.halved == 2
+    np.testing.assert_allclose(vectors_of(encoded)[:, 0] / vectors_of(encoded)[:, 1], list(b"abcde"), rtol=1e-5)
+
+
+def test_a_text_that_does_not_fit_alone_fails_its_document_for_lack_of_memory():
+    with pytest.raises(StageError, match="no memory to encode even one text: chunk c1") as caught:
+        encode(Cramped(), ["a", "z"])
+
+    assert caught.value.category == "oom"
+
+
+def test_a_text_that_is_too_long_is_encoded_in_parts_that_are_not():
+    encoder = Fake()
+
+    encoded = encode(encoder, ["duck", "bill and feather"], on_overflow="split")
+
+    assert sorted(text for call in encoder.calls for text in call) == ["bill and", "duck", "feather"]
+    assert [len(parts) for parts in encoded.rows] == [1, 2]
+    assert (encoded.split, encoded.truncated, encoded.tokens) == (1, 0, [4, 16])
+
+
+def test_parts_come_from_the_cache_too(tmp_path):
+    texts = ["duck", "bill and feather"]
+    with open_cache(tmp_path / "v.sqlite", IDENTITY) as cache:
+        first = encode(Fake(), texts, on_overflow="split", cache=cache)
+        second = encode(encoder := Fake(), texts, on_overflow="split", cache=cache)
+
+    assert encoder.calls == []
+    assert (first.cached, first.encoded, second.cached, second.encoded) == (0, 3, 2, 0)
+
+
+@given(st.text(max_size=60), st.integers(1, 20))
+def test_parts_are_short_enough_and_make_up_the_text(text, limit):
+    parts = split_text(text, lambda texts: [len(each) for each in texts], limit)
+
+    assert all(len(part) <= limit for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split()) or not text.strip()
+
+
+SPARSE = [("index", "<i4"), ("value", "<f4")]
+
+
+@pytest.mark.parametrize(
+    "bad", [[(3, 1.0), (3, 1.0)], [(4, 1.0), (3, 1.0)], [(-1, 1.0)], [(9, 1.0)], [(1, np.nan)], [(1, 0.0)]]
+)
+def test_a_bad_sparse_vector_fails_the_document_and_names_the_chunk(bad):
+    rows = [np.array([(0, 0.5), (8, 2.0)], SPARSE), np.array([], SPARSE), np.array(bad, SPARSE)]
+
+    with pytest.raises(StageError, match="impossible indices for chunk c2"):
+        check_sparse(rows, ["c0", "c1", "c2"], 9)

@@ -52,7 +52,20 @@ def test_metrics_count_chunks_and_say_where_the_vectors_came_from(make_context, 
     second = run(context, make_item([*rows, repeated]))
 
     model = "sentence-transformers/all-MiniLM-L6-v2"
-    expected = {"chunks": 4, "dimension": 384, "cached": 0, "encoded": 3, "truncated": 0, "model": model}
+    expected = {
+        "chunks": 4,
+        "dimension": 384,
+        "cached": 0,
+        "encoded": 3,
+        "truncated": 0,
+        "split": 0,
+        "halved": 0,
+        "tokens": {"12": 1, "13": 2, "16": 1},
+        "model": model,
+        "provider": "sentence-transformers",
+        "norm_min": 1.0,
+        "norm_max": 1.0,
+    }
     assert first.metrics == expected
     assert second.metrics == {**expected, "cached": 4, "encoded": 0}
 
@@ -125,7 +138,7 @@ def test_chunks_over_the_limit_are_cut_and_counted(make_context, make_item, mini
     _table, vectors, _footer = read(item.outputs["embeddings"])
     np.testing.assert_allclose(vectors[0], minilm.encode_documents(["duck " * 254])[0], atol=1e-6)
     assert first.metrics["truncated"] == from_cache.metrics["truncated"] == 1
-    assert "1 chunks cut to the 256 tokens" in caplog.text
+    assert "1 chunks cut to what the dense model reads" in caplog.text
 
 
 def test_exactly_the_limit_is_not_too_long(make_context, make_item):

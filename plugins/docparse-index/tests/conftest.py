@@ -62,6 +62,7 @@ class Pipeline:
     def context(self, *, dry_run: bool = False) -> StageContext:
         context = StageContext(
             stage=docparse_index.docparse_stage(),
+            options=docparse_index.Options(),
             runner=StageOptions(dry_run=dry_run),
             workspace=SimpleNamespace(root=self.root, cache=self.root / ".cache"),
         )
@@ -124,6 +125,20 @@ def write_vectors(path: Path, chunk_ids: list[str], vectors: np.ndarray, **foote
 @pytest.fixture
 def pipeline(tmp_path) -> Pipeline:
     return Pipeline(tmp_path / "data")
+
+
+@pytest.fixture
+def warm(pipeline, library) -> Pipeline:
+    """A pipeline that has what opening the real model makes and keeps, which takes seconds."""
+    pipeline.root.mkdir()
+    (library.root / ".cache").mkdir(exist_ok=True)
+    (pipeline.root / ".cache").symlink_to(library.root / ".cache")
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def make_pipeline() -> Callable[[Path], Pipeline]:
+    return Pipeline
 
 
 @pytest.fixture(scope="session")

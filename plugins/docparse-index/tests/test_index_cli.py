@@ -13,7 +13,7 @@ from rich.console import Console
 
 from docparse_index import Hit, open_index
 from docparse_index._render import excerpt, show
-from docparse_index.cli import search
+from docparse_index.cli.search import search
 from docparse_runner import UsageError
 
 
@@ -108,14 +108,14 @@ def test_without_the_model_a_mode_that_was_asked_for_is_refused(run, pipeline, m
         run("duck", "--mode", mode, root=pipeline.root)
 
 
-def test_a_mixture_of_models_is_said(run, library_texts, pipeline, make_rows, minilm):
-    pipeline.add("old.pdf", "a duck")
+def test_a_mixture_of_models_is_said(run, library_texts, warm, make_rows, minilm):
+    warm.add("old.pdf", "a duck")
     texts = library_texts["zoo/duck.pdf"]
     footer = {"model": minilm.found.name, "model_digest": minilm.found.digest, "provider": "sentence-transformers"}
     rows = make_rows("new.pdf", texts)
-    pipeline.run(pipeline.item("new.pdf", rows, minilm.encoder.encode_documents(texts), **footer))
+    warm.run(warm.item("new.pdf", rows, minilm.encoder.encode_documents(texts), **footer))
 
-    result = run("duck", "--json", root=pipeline.root)
+    result = run("duck", "--json", root=warm.root)
 
     assert {hit["doc_id"] for hit in json.loads(result.stdout)["hits"]} == {"old.pdf", "new.pdf"}
     assert "1 of 3 chunks have vectors of another model" in result.stderr
@@ -206,7 +206,7 @@ def test_import_and_help_are_quick_and_load_nothing_heavy():
 
 def test_searching_words_loads_neither_numpy_nor_a_model(library):
     code = (
-        "import sys; from docparse_index.cli import search;"
+        "import sys; from docparse_index.cli.search import search;"
         "search(sys.argv[1:], standalone_mode=False);"
         "assert not {'numpy', 'torch', 'pyarrow', 'docparse_embed'} & set(sys.modules)"
     )

@@ -9,13 +9,16 @@ import sys
 import threading
 import time
 
+import pytest
+
 from docparse_index import open_index
 
 KILLED_INSIDE = """
 import os, signal, sys
 from pathlib import Path
-from docparse_index._store import Model, open_store
-from docparse_index._write import Chunk, replace_document
+from docparse_index._document import Chunk, Document, Model
+from docparse_index._store import open_store
+from docparse_index._write import replace_document
 
 def chunks():
     for number in range(1000):
@@ -26,21 +29,23 @@ def chunks():
 with open_store(Path(sys.argv[1])) as connection:
     connection.execute("PRAGMA cache_size = 10")  # what does not fit goes to the disk before the commit
     model = Model(digest="sha256:noise", dimension=8, provider="p", name="m")
-    replace_document(connection, "a.pdf", model, chunks())
+    replace_document(connection, Document(doc_id="a.pdf", model=model, chunks=chunks()))
 """
 
 WRITES_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
-from docparse_index._store import Model, open_store
-from docparse_index._write import Chunk, replace_document, remove_document
+from docparse_index._document import Chunk, Document, Model
+from docparse_index._store import open_store
+from docparse_index._write import replace_document, remove_document
 
 with open_store(Path(sys.argv[1])) as connection:
     model = Model(digest="sha256:noise", dimension=8, provider="p", name="m")
     for turn in itertools.count(int(sys.argv[2])):
         doc_id = f"d{turn % 3}.pdf"
         rows = [{"chunk_id": f"{doc_id}#{n}", "text": f"common turn{turn}"} for n in range(40)]
-        replace_document(connection, doc_id, model, [Chunk(row=row, vector=bytes(32)) for row in rows])
+        chunks = [Chunk(row=row, vector=bytes(32)) for row in rows]
+        replace_document(connection, Document(doc_id=doc_id, model=model, chunks=chunks))
         print(turn, flush=True)
 """
 
@@ -83,11 +88,46 @@ def test_an_effect_without_its_receipt_is_repeated_without_a_trace(pipeline):
     assert check(pipeline) == [("a.pdf", 2, 2)]
 
 
-def test_a_writer_killed_again_and_again_loses_nothing_that_it_had_done(pipeline):
+SEARCHES_FOR_EVER = """
+import sys
+import numpy as np
+from pathlib import Path
+from docparse_index._query import Request
+from docparse_index.sinks import Place, sqlite
+
+root, rounds = Path(sys.argv[1]), 0
+with sqlite.open_reader(Place(root=root)) as reader:
+    while True:
+        with reader.snapshot() as contents:
+            query = np.ones(8, np.float32)
+            for mode, vector in (("lexical", None), ("dense", query), ("hybrid", query)):
+                found = [hit.text for hit in reader.find(Request(text="common", mode=mode), 1000, vector)]
+                assert len(found) == contents.chunks, (mode, len(found), contents)
+                assert all(found.count(text) == 40 for text in set(found)), (mode, found)
+        rounds += 1
+        print(rounds, flush=True)
+"""
+
+
+@pytest.fixture
+def searchers(pipeline):
+    """Three processes that search by words, vectors and both until the end, and may see nothing torn."""
     pipeline.context()
+    command = [sys.executable, "-c", SEARCHES_FOR_EVER, pipeline.root]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    for each in started:
+        each.stdout.readline()
+    yield started
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.long)])
+def test_a_writer_killed_again_and_again_loses_nothing_that_it_had_done(pipeline, searchers, kills):
     chance, turn = random.Random(7), 0
 
-    for _ in range(8):
+    for _ in range(kills):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITES_FOR_EVER, pipeline.database, str(turn)], stdout=subprocess.PIPE
         )
@@ -103,6 +143,11 @@ def test_a_writer_killed_again_and_again_loses_nothing_that_it_had_done(pipeline
         # what was said to be done is done; one more may have been committed and not said
         assert turns - {turn} >= set(range(max(0, turn - 2), turn))
         turn = max(turns) + 1
+
+    for searcher in searchers:
+        assert searcher.poll() is None, searcher.stderr.read().decode()
+        searcher.kill()
+        assert len(searcher.communicate()[0].splitlines()) > 1
 
 
 def test_readers_see_whole_documents_while_one_process_writes(pipeline):

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from docparse_index import Filters, open_index
 from docparse_index._contents import read_contents
-from docparse_index._dense import Scores, best, load_matrix
+from docparse_index._dense import Scores, best
+from docparse_index._folding import CLOSE, OPEN, folded
 from docparse_index._fusion import convex, rrf
-from docparse_index._rows import _spans
-from docparse_index._store import open_reader
+from docparse_index._rows import spans
+from docparse_index._store import open_readable
+from docparse_index._vectors import read_matrix
 from docparse_runner import UsageError
 
 UNMARKED = st.text(st.characters(exclude_characters="\ufdd0\ufdd1", exclude_categories=["Cs"]))
@@ -87,20 +89,20 @@ def test_reciprocal_rank_fusion_is_the_sum_of_reciprocal_ranks(index, cosines, q
 def test_fusion_keeps_what_only_one_side_has():
     dense, lexical = Scores(np.array([1, 2]), np.array([0.1, 0.3])), Scores(np.array([2, 9]), np.array([4.0, 8.0]))
 
-    assert best(convex(dense, lexical), 9) == pytest.approx({1: 0.0, 2: 0.75, 9: 0.5})
-    assert best(rrf(dense, lexical), 9) == pytest.approx({1: 1 / 62, 2: 1 / 61 + 1 / 62, 9: 1 / 61})
+    assert best(convex(dense, lexical, 9), 9) == pytest.approx({1: 0.0, 2: 0.75, 9: 0.5})
+    assert best(rrf(dense, lexical, 9), 9) == pytest.approx({1: 1 / 62, 2: 1 / 61 + 1 / 62, 9: 1 / 61})
 
 
 def test_fusion_of_nothing_is_nothing():
     nothing = Scores(np.array([], np.int64), np.array([]))
 
-    assert best(convex(nothing, nothing), 5) == best(rrf(nothing, nothing), 5) == {}
+    assert best(convex(nothing, nothing, 5), 5) == best(rrf(nothing, nothing, 5), 5) == {}
 
 
 def test_one_candidate_is_the_best_candidate():
     one, nothing = Scores(np.array([3]), np.array([-0.2])), Scores(np.array([], np.int64), np.array([]))
 
-    assert best(convex(one, nothing), 5) == {3: 0.5}
+    assert best(convex(one, nothing, 5), 5) == {3: 0.5}
 
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 40))
@@ -269,19 +271,27 @@ def test_no_query_is_an_error_unless_it_is_empty(index, query):
         index.search(query, mode="lexical", filters=Filters(paths=[query], heading=query))
 
 
-@given(st.lists(st.tuples(UNMARKED, UNMARKED.filter(bool))), UNMARKED)
-def test_marks_become_offsets(pairs, rest):
+@given(st.lists(st.tuples(UNMARKED, UNMARKED.filter(str.strip))), UNMARKED)
+def test_marks_become_offsets_into_the_text_as_it_was(pairs, rest):
+    # between two words there is a letter, so that they stay two
+    pairs = [(f"{between}x", word) for between, word in pairs if folded(word).strip()]
     text = "".join(between + word for between, word in pairs) + rest
-    marked = "".join(f"{between}\ufdd0{word}\ufdd1" for between, word in pairs) + rest
+    marked = "".join(f"{folded(between)}{OPEN}{folded(word)}{CLOSE}" for between, word in pairs) + folded(rest)
+    if marked.replace(OPEN, "").replace(CLOSE, "") != folded(text):
+        return  # a mark of the next piece belongs to the letter before it
 
-    assert [text[start:end] for start, end in _spans(marked, text)] == [word for _, word in pairs]
+    found = [text[start:end] for start, end in spans(marked, text)]
+
+    assert [folded(each).strip() for each in found] == [folded(word).strip() for _, word in pairs]
 
 
-def test_a_text_with_such_marks_of_its_own_has_no_offsets(pipeline):
+def test_a_text_with_such_marks_of_its_own_is_searched_like_any(pipeline):
     pipeline.add("a.pdf", "a \ufdd0 duck \ufdd1")
 
     with open_index(pipeline.root) as index:
-        assert index.search("duck", mode="lexical")[0].matches == ()
+        (hit,) = index.search("duck", mode="lexical")
+
+    assert [hit.text[start:end] for start, end in hit.matches] == ["duck"]
 
 
 @pytest.mark.parametrize(
@@ -339,8 +349,8 @@ def test_an_empty_index_has_no_hits_and_no_model(pipeline):
 def test_an_empty_index_has_no_vectors(pipeline):
     pipeline.context()
 
-    with open_reader(pipeline.database) as connection:
-        assert len(load_matrix(connection, read_contents(connection)).ids) == 0
+    with open_readable(pipeline.database) as connection:
+        assert len(read_matrix(connection, read_contents(connection)).ids) == 0
 
 
 def test_a_provider_that_is_not_installed_is_named(pipeline):
@@ -389,8 +399,8 @@ def test_vectors_of_any_length_are_compared_by_their_direction(pipeline, make_ro
     rows = make_rows("a.pdf", ["one", "two", "three"])
     pipeline.run(pipeline.item("a.pdf", rows, vectors, normalized=False))
 
-    with open_reader(pipeline.database) as connection:
-        matrix = load_matrix(connection, read_contents(connection))
+    with open_readable(pipeline.database) as connection:
+        matrix = read_matrix(connection, read_contents(connection))
 
     assert matrix.scores(np.array([7, 0, 0], np.float32)).values == pytest.approx([1, 0.5**0.5, 0])
 
@@ -401,27 +411,27 @@ def test_vectors_of_an_older_model_are_left_out_and_counted(pipeline, make_rows,
         pipeline.item("new.pdf", make_rows("new.pdf", ["duck"]), make_noise(["duck"], 12), model_digest="sha256:new")
     )
 
-    with open_reader(pipeline.database) as connection:
-        matrix = load_matrix(connection, read_contents(connection))
+    with open_readable(pipeline.database) as connection:
+        matrix = read_matrix(connection, read_contents(connection))
     with open_index(pipeline.root) as index:
         assert index.contents().left_behind == 1
         assert {hit.doc_id for hit in index.search("duck", mode="lexical")} == {"old.pdf", "new.pdf"}
     assert matrix.rows.shape == (1, 12)
 
 
-def test_an_open_index_sees_what_a_run_changes(library_texts, pipeline, make_rows, minilm):
+def test_an_open_index_sees_what_a_run_changes(library_texts, warm, make_rows, minilm):
     footer = {"model": minilm.found.name, "model_digest": minilm.found.digest, "provider": "sentence-transformers"}
 
     def add(doc_id):
         texts = library_texts[doc_id]
-        pipeline.run(pipeline.item(doc_id, make_rows(doc_id, texts), minilm.encoder.encode_documents(texts), **footer))
+        warm.run(warm.item(doc_id, make_rows(doc_id, texts), minilm.encoder.encode_documents(texts), **footer))
 
     add("zoo/duck.pdf")
-    with open_index(pipeline.root) as index:
+    with open_index(warm.root) as index:
         assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/duck.pdf"
 
         add("zoo/otter.html")
         assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/otter.html"
 
-        pipeline.remove("zoo/otter.html")
+        warm.remove("zoo/otter.html")
         assert index.search("otters", mode="dense", k=1)[0].doc_id == "zoo/duck.pdf"

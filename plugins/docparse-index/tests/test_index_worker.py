@@ -10,8 +10,9 @@ import pytest
 
 import docparse_index
 from docparse_index import open_index
-from docparse_index._store import Model, open_store
-from docparse_index._write import Chunk, replace_document
+from docparse_index._document import Chunk, Document, Model
+from docparse_index._store import open_store
+from docparse_index._write import replace_document
 from docparse_runner import StageError, Status, WorkItem
 
 
@@ -23,7 +24,7 @@ def dump(pipeline) -> dict:
         # rank 1 compares the words with the text of the chunks
         connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
         chunks = connection.execute("""
-            SELECT chunk_id, doc_id, seq, text, headings, captions, provenance, vector, digest
+            SELECT chunk_id, doc_id, seq, text, headings, captions, boxes, vector, digest
             FROM chunks JOIN vectors USING (id) JOIN models ON models.id = model ORDER BY chunk_id
         """).fetchall()
         (bare,) = connection.execute("SELECT count(*) FROM chunks").fetchone()
@@ -241,7 +242,7 @@ def test_a_full_disk_is_an_io_error_that_leaves_the_old_document(pipeline):
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages + 5}")
         with pytest.raises(StageError, match="the index cannot be written: database or disk is full") as caught:
-            replace_document(connection, "a.pdf", model, chunks)
+            replace_document(connection, Document(doc_id="a.pdf", model=model, chunks=chunks))
 
     assert caught.value.category == "io"
     assert dump(pipeline) == before
@@ -329,7 +330,10 @@ def test_a_store_that_was_deleted_during_a_run_stops_it(pipeline):
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("UPDATE meta SET schema_version = 99", "has schema 99, and this docparse-index reads schema 1: delete it"),
+        (
+            "UPDATE meta SET schema_version = 99",
+            "has schema 99, and this docparse-index reads schema 2: run `docparse index rebuild`",
+        ),
         ("DROP TABLE meta", "is a database but not an index"),
     ],
 )
@@ -350,7 +354,7 @@ def test_a_file_that_is_no_database_is_refused_with_what_to_do(pipeline):
     pipeline.database.parent.mkdir(parents=True)
     pipeline.database.write_text("not a database " * 100)
 
-    with pytest.raises(StageError, match=r"is not an index .*: delete it") as caught:
+    with pytest.raises(StageError, match=r"is not an index .*: run `docparse index rebuild`") as caught:
         pipeline.context()
 
     assert caught.value.category == "config"

@@ -1,20 +1,32 @@
 """Texts into vectors: from the cache where known, else in batches of like length, and all of them checked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
-import numpy as np
 from numpy.typing import NDArray
 
+from docparse_embed._batches import token_batches
 from docparse_embed._cache import Entry, VectorCache
-from docparse_embed.providers import Encoder
+from docparse_embed._checks import listed
+from docparse_embed._overflow import Parts, split_text
 from docparse_runner import Category, StageError
 
-_NAMED = 3
-_NORM_TOLERANCE = 1e-3
-"""Lengths of normalised vectors: float32 encoders are within 1e-6, half-precision ones within 1e-3."""
+DEFAULT_BATCH = 1024
 
 Tell = Callable[[float, float | None], None]
+Check = Callable[[Sequence[NDArray[Any]], Sequence[str]], None]
+"""Raises StageError when vectors, one for each of some chunk ids, are not what they should be."""
+
+
+class _Encoder(Protocol):
+    """What both kinds of encoders have; see ``providers``."""
+
+    max_tokens: int | None
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Any: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -22,16 +34,33 @@ class Encoded:
     """The vectors of one document.
 
     Attributes:
-        vectors: float32 array (n, dimension), one row per text.
-        cached: how many rows came from the cache.
+        rows: one for each chunk; where a chunk was split, those of its parts.
+        tokens: the length of each chunk in the model's tokens, before anything was cut.
+        cached: how many chunks were in the cache, all their parts included.
         encoded: how many different texts went through the model.
-        truncated: how many texts are longer than the model reads.
+        truncated: how many chunks were cut to what the model reads.
+        split: how many chunks were embedded in parts.
+        halved: how often a batch did not fit into memory and was halved.
     """
 
-    vectors: NDArray[np.float32]
+    rows: list[list[Entry]]
+    tokens: list[int]
     cached: int
     encoded: int
     truncated: int
+    split: int
+    halved: int
+
+
+@attrs.define(kw_only=True)
+class _Work:
+    """What is under way for one document."""
+
+    names: dict[str, list[str]]
+    tell: Tell
+    total: int
+    done: int = 0
+    halved: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -40,15 +69,17 @@ class DocumentEncoder:
 
     Attributes:
         encoder: the open model.
+        check: what vectors have to pass before they are used or kept.
         cache: vectors known by content, or None.
-        batch_tokens: bound of one batch, in tokens after padding.
-        refuse: whether a text longer than the model reads is an error.
+        batch_tokens: bound of one batch, in tokens after padding; None means the encoder's own.
+        on_overflow: what to do with a text longer than the model reads: ``truncate``, ``split`` or ``refuse``.
     """
 
-    encoder: Encoder
+    encoder: _Encoder
+    check: Check
     cache: VectorCache | None = None
-    batch_tokens: int = 1024
-    refuse: bool = False
+    batch_tokens: int | None = None
+    on_overflow: str = "truncate"
 
     def encode(self, names: Sequence[str], texts: Sequence[str], tell: Tell) -> Encoded:
         """Return the vectors of the texts of one document.
@@ -61,104 +92,96 @@ class DocumentEncoder:
         Raises:
             StageError: a text is too long (``refuse``), or the encoder returned a vector that is not one.
         """
+        known, tokens = self._known(texts)
+        long = self._too_long(names, texts, tokens)
+        parts = self._split(texts, tokens, known) if self.on_overflow == "split" else {}
+        wanted = [part for text in texts for part in parts.get(text, (text,))]
+        missing = {text: tokens[text] for text in dict.fromkeys(wanted) if text not in known}
+        work = _Work(names=_names_of(names, texts, parts), tell=tell, total=len(missing))
+        entries = {**known, **self._fresh(missing, work)}
+        return Encoded(
+            rows=[[entries[part] for part in parts.get(text, (text,))] for text in texts],
+            tokens=[tokens[text] for text in texts],
+            cached=sum(all(part in known for part in parts.get(text, (text,))) for text in texts),
+            encoded=len(missing),
+            truncated=0 if parts else long,
+            split=long if parts else 0,
+            halved=work.halved,
+        )
+
+    def _known(self, texts: Sequence[str]) -> tuple[dict[str, Entry], dict[str, int]]:
+        """Return what the cache has, and the length of every text."""
         known = self.cache.get(texts) if self.cache else {}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         tokens = dict(zip(missing, self.encoder.count_tokens(missing), strict=True))
         tokens.update({text: entry.tokens for text, entry in known.items()})
-        truncated = self._too_long(names, [tokens[text] for text in texts])
+        return known, tokens
 
-        fresh = {
-            text: Entry(tokens[text], vector) for text, vector in self._encoded({t: tokens[t] for t in missing}, tell)
-        }
-        entries = {**known, **fresh}
-        vectors = _stacked([entries[text].vector for text in texts], names, self.encoder.dimension)
-        check_vectors(vectors, names, normalized=self.encoder.normalized)
-        if self.cache and fresh:
-            self.cache.put(fresh)
-        cached = sum(text in known for text in texts)
-        return Encoded(vectors=vectors, cached=cached, encoded=len(fresh), truncated=truncated)
-
-    def _too_long(self, names: Sequence[str], tokens: Sequence[int]) -> int:
+    def _too_long(self, names: Sequence[str], texts: Sequence[str], tokens: Mapping[str, int]) -> int:
         """Return how many texts the model would cut; refuse them when the user says so."""
         limit = self.encoder.max_tokens
-        long = [name for name, count in zip(names, tokens, strict=True) if limit is not None and count > limit]
-        if long and self.refuse:
+        long = [name for name, text in zip(names, texts, strict=True) if limit is not None and tokens[text] > limit]
+        if long and self.on_overflow == "refuse":
             msg = (
-                f"longer than the {limit} tokens that the model reads: {_listed(long)}; "
-                f"chunk with a smaller --max-tokens, or embed with --on-overflow truncate"
+                f"longer than the {limit} tokens that the model reads: {listed(long)}; "
+                f"chunk with a smaller --max-tokens, or embed with --on-overflow split or truncate"
             )
             raise StageError(msg, category=Category.INPUT)
         return len(long)
 
-    def _encoded(self, tokens: Mapping[str, int], tell: Tell) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        done = 0
-        for texts in token_batches(tokens, self.encoder.max_tokens, self.batch_tokens):
-            vectors = self.encoder.encode_documents(texts)
-            if vectors.dtype != np.float32 or len(vectors) != len(texts):
-                msg = f"the encoder returned {vectors.dtype} {vectors.shape} for {len(texts)} texts, not float32 rows"
-                raise StageError(msg, category=Category.CONTRACT)
-            yield from zip(texts, vectors, strict=True)
-            done += len(texts)
-            tell(done, len(tokens))
+    def _split(self, texts: Sequence[str], tokens: dict[str, int], known: dict[str, Entry]) -> Parts:
+        """Return the parts of the texts that are too long, and add to what is known what is known of those."""
+        limit = self.encoder.max_tokens
+        long = [text for text in dict.fromkeys(texts) if limit is not None and tokens[text] > limit]
+        if limit is None or not long:
+            return {}
+        parts = {text: split_text(text, self.encoder.count_tokens, limit) for text in long}
+        flat = [part for each in parts.values() for part in each]
+        found, lengths = self._known(flat)
+        known.update(found)
+        tokens.update({part: lengths[part] for part in flat if part not in parts})
+        return parts
+
+    def _fresh(self, tokens: Mapping[str, int], work: _Work) -> dict[str, Entry]:
+        """Encode, check and keep what is not known, batch after batch: what is kept outlives a later failure."""
+        found: dict[str, Entry] = {}
+        size = self.batch_tokens or getattr(self.encoder, "batch_tokens", None) or DEFAULT_BATCH
+        for texts in token_batches(tokens, self.encoder.max_tokens, size):
+            rows = list(self._encoded(texts, work))
+            self.check(rows, [work.names[text][0] for text in texts])
+            fresh = {text: Entry(tokens[text], row) for text, row in zip(texts, rows, strict=True)}
+            if self.cache:
+                self.cache.put(fresh)
+            found.update(fresh)
+            work.done += len(texts)
+            work.tell(work.done, work.total)
+        return found
+
+    def _encoded(self, texts: list[str], work: _Work) -> Iterator[NDArray[Any]]:
+        """Yield the vectors of a batch, in halves where it does not fit into memory."""
+        try:
+            rows = self.encoder.encode_documents(texts)
+        except MemoryError as error:
+            if len(texts) == 1:
+                msg = f"no memory to encode even one text: {listed(work.names[texts[0]])} ({error})"
+                raise StageError(msg, category=Category.OOM) from error
+            work.halved += 1
+            rows = None
+        if rows is None:  # outside of the handler, so that what the failed call held can be freed
+            half = (len(texts) + 1) // 2
+            yield from self._encoded(texts[:half], work)
+            yield from self._encoded(texts[half:], work)
+            return
+        if len(rows) != len(texts):
+            msg = f"the encoder returned {len(rows)} vectors for {len(texts)} texts"
+            raise StageError(msg, category=Category.CONTRACT)
+        yield from rows
 
 
-def token_batches(tokens: Mapping[str, int], limit: int | None, batch_tokens: int) -> Iterator[list[str]]:
-    """Yield batches of texts of like length, longest first, none larger than `batch_tokens` once padded.
-
-    Sorting by tokens leaves almost nothing to pad, and small batches stay in a processor's cache: 51 chunks/s against
-    31 for one unsorted call with batches of 32 (2 cores, mean 180 tokens). Longest first, so that a batch that does
-    not fit into memory fails at the start.
-
-    Args:
-        tokens: text → length in tokens.
-        limit: what the model reads of a text; None for no limit.
-        batch_tokens: texts times longest text of a batch, except that a text may always go alone.
-    """
-    batch: list[str] = []
-    longest = 0
-    for text in sorted(tokens, key=tokens.__getitem__, reverse=True):
-        if batch and longest * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch = []
-        if not batch:
-            longest = max(1, tokens[text] if limit is None else min(tokens[text], limit))
-        batch.append(text)
-    if batch:
-        yield batch
-
-
-def _stacked(rows: Sequence[NDArray[np.float32]], names: Sequence[str], dimension: int) -> NDArray[np.float32]:
-    odd = [name for name, row in zip(names, rows, strict=True) if row.shape != (dimension,)]
-    if odd:
-        msg = f"the encoder returned vectors of another length than {dimension} for {_listed(odd)}"
-        raise StageError(msg, category=Category.CONTRACT)
-    return np.array(rows, dtype=np.float32).reshape(len(rows), dimension)
-
-
-def check_vectors(vectors: NDArray[np.float32], names: Sequence[str], *, normalized: bool) -> None:
-    """Refuse vectors that cannot be searched.
-
-    Args:
-        vectors: float32 array (n, dimension).
-        names: the chunks' ids, one per row.
-        normalized: whether every row must have length 1.
-
-    Raises:
-        StageError: of category ``runtime``, with the chunk ids, for NaN, infinity, a zero vector or a wrong length.
-    """
-    norms = np.linalg.norm(vectors, axis=1)
-    problems = {
-        "NaN or infinite values": ~np.isfinite(norms),
-        "only zeros": norms == 0,
-        "a length other than 1": normalized & ~(np.abs(norms - 1) <= _NORM_TOLERANCE),
-    }
-    for problem, bad in problems.items():
-        if bad.any():
-            named = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
-            msg = f"the model gave vectors with {problem} for {_listed(named)}"
-            raise StageError(msg, category=Category.RUNTIME)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"chunk{'s' * (len(names) > 1)} {', '.join(names[:_NAMED])}{more}"
+def _names_of(names: Sequence[str], texts: Iterable[str], parts: Parts) -> dict[str, list[str]]:
+    """Return text → ids of the chunks that it comes from."""
+    found: dict[str, list[str]] = {}
+    for name, text in zip(names, texts, strict=True):
+        for part in parts.get(text, (text,)):
+            found.setdefault(part, []).append(name)
+    return found

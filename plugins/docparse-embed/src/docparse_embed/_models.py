@@ -1,5 +1,6 @@
 """Where a model's files are: a folder, the package in the extra ``bundled``, the hub's cache, and last the hub."""
 
+import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -103,3 +104,15 @@ def _fetched(name: str, *, offline: bool) -> Path:
         reason = str(error).partition("\n")[0]
         msg = f"the model {name!r} is not on this machine and cannot be fetched ({reason}); {_REMEDY}"
         raise StageError(msg, category=Category.CONFIG) from None
+
+
+def limit_in(folder: Path) -> int | None:
+    """Return how many tokens a model reads, special tokens included, as far as its files say; they are not trusted."""
+    for part in (folder, folder / "0_Transformer"):
+        try:
+            limit = json.loads((part / "sentence_bert_config.json").read_bytes()).get("max_seq_length")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if isinstance(limit, int):
+            return limit
+    return None

@@ -1,58 +1,25 @@
-"""The work: one document's chunks into one file of vectors, with a model that stays open."""
+"""The work: one document's chunks into one file of vectors, with models that stay open."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import attrs
 
-from docparse_embed._cache import open_cache
-from docparse_embed._encode import DocumentEncoder, Encoded
+from docparse_embed._families import Chunks, Family, Made, open_family
+from docparse_embed._options import FAMILIES
 from docparse_embed._vectors import write_vectors
-from docparse_embed.providers import Encoder, FoundModel, find_model, load_provider
 from docparse_runner import Category, ItemOutcome, StageContext, StageError, WorkItem, read_rows
 
 
 @contextmanager
 def open_worker(context: StageContext) -> Iterator[Callable[[WorkItem], ItemOutcome]]:
-    """Open the model and the cache, and yield what embeds one document."""
-    found = _found(context)
-    provider = load_provider(context.options.provider)
+    """Open the families' models and the cache, and yield what embeds one document."""
     with ExitStack() as stack:
-        encoder = stack.enter_context(provider.open_encoder(found, device=context.device, threads=context.threads))
-        yield _Worker(
-            context=context, found=found, encoder=encoder, documents=_documents(context, found, encoder, stack)
-        )
-
-
-def _found(context: StageContext) -> FoundModel:
-    """Return the model that the run was planned with: everything is on this machine by now."""
-    found = find_model(context.options, offline=True, cache=context.workspace.cache)
-    if found.digest != context.resolved["model_digest"]:
-        msg = f"the files of the model {found.label} changed since the run started: run again"
-        raise StageError(msg, category=Category.CONFIG)
-    return found
-
-
-def _documents(context: StageContext, found: FoundModel, encoder: Encoder, stack: ExitStack) -> DocumentEncoder:
-    options, cache = context.options, None
-    if options.cache:
-        path = context.workspace.cache / "vectors.sqlite"
-        opened = open_cache(
-            path, model_digest=found.digest, prompt=encoder.document_prompt, dimension=encoder.dimension
-        )
-        cache = stack.enter_context(opened)
-    return DocumentEncoder(
-        encoder=encoder, cache=cache, batch_tokens=options.batch_tokens, refuse=options.on_overflow == "refuse"
-    )
-
-
-@attrs.frozen(kw_only=True)
-class _Chunks:
-    """What is read of one document's chunks: three columns of one length."""
-
-    ids: list[str] = attrs.field(factory=list)
-    documents: list[str] = attrs.field(factory=list)
-    texts: list[str] = attrs.field(factory=list)
+        wanted = [name for name in FAMILIES if name in context.options.families]
+        yield _Worker(context=context, families={name: open_family(name, context, stack) for name in wanted})
 
 
 @attrs.frozen(kw_only=True)
@@ -60,47 +27,73 @@ class _Worker:
     """Embeds one document per call."""
 
     context: StageContext
-    found: FoundModel
-    encoder: Encoder
-    documents: DocumentEncoder
+    families: Mapping[str, Family]
 
     def __call__(self, item: WorkItem) -> ItemOutcome:
         chunks = _read(item)
-        encoded = self.documents.encode(chunks.ids, chunks.texts, self.context.progress)
-        write_vectors(item.outputs["embeddings"], chunks.ids, chunks.documents, encoded.vectors, self._footer())
-        return self._outcome(encoded)
+        made, failed = self._made(chunks)
+        columns = {name: column for each in made.values() for name, column in each.columns.items()}
+        write_vectors(item.outputs["embeddings"], chunks.ids, chunks.documents, columns, self._footer(made))
+        self._tell_of(made)
+        metrics = _metrics(chunks, made)
+        if failed:
+            reason = "; ".join(f"no {name}: {error.message}" for name, error in failed.items())
+            return ItemOutcome.partial(reason, **metrics, failed=list(failed))
+        return ItemOutcome.success(**metrics)
 
-    def _outcome(self, encoded: Encoded) -> ItemOutcome:
-        if encoded.truncated:
-            limit = self.encoder.max_tokens
-            self.context.logger.warning("%d chunks cut to the %d tokens that the model reads", encoded.truncated, limit)
-        return ItemOutcome.success(
-            chunks=len(encoded.vectors),
-            dimension=self.encoder.dimension,
-            cached=encoded.cached,
-            encoded=encoded.encoded,
-            truncated=encoded.truncated,
-            model=self.found.label,
-        )
+    def _made(self, chunks: Chunks) -> tuple[dict[str, Made], dict[str, StageError]]:
+        """Return what each family made and which failed; one that may do better when tried again fails the document.
 
-    def _footer(self) -> dict[str, object]:
+        Raises:
+            StageError: of the first family that failed, when all did.
+        """
+        made: dict[str, Made] = {}
+        failed: dict[str, StageError] = {}
+        for name, family in self.families.items():
+            try:
+                made[name] = family.make(chunks, self.context.progress)
+            except StageError as error:
+                if error.category is Category.CONFIG or error.is_retryable:
+                    raise
+                failed[name] = error
+        if not made:
+            raise next(iter(failed.values()))
+        return made, failed
+
+    def _tell_of(self, made: Mapping[str, Made]) -> None:
+        for name, each in made.items():
+            if each.truncated:
+                self.context.logger.warning("%d chunks cut to what the %s model reads", each.truncated, name)
+            if each.halved:
+                self.context.logger.warning("%d batches of %s vectors halved: no memory", each.halved, name)
+
+    def _footer(self, made: Mapping[str, Made]) -> dict[str, object]:
+        """Return what made the vectors: of the family dense as it is, of the others under their names."""
+        footers = {name: dict(self.families[name].footer) for name in made}
         return {
-            "model": self.found.name,
-            "model_digest": self.found.digest,
-            "revision": self.found.revision,
-            "provider": self.context.options.provider,
-            "dimension": self.encoder.dimension,
-            "max_tokens": self.encoder.max_tokens,
-            "normalized": self.encoder.normalized,
-            "pooling": self.encoder.pooling,
-            "document_prompt": self.encoder.document_prompt,
-            "query_prompt": self.encoder.query_prompt,
+            **footers.pop("dense", {}),
+            **footers,
+            "families": list(made),
+            "config_hash": _config_hash(self.context),
         }
 
 
-def _read(item: WorkItem) -> _Chunks:
+def _metrics(chunks: Chunks, made: Mapping[str, Made]) -> dict[str, Any]:
+    rest = {name: dict(each.metrics) for name, each in made.items()}
+    return {"chunks": len(chunks.ids), **rest.pop("dense", {}), **rest}
+
+
+def _config_hash(context: StageContext) -> str:
+    """Return 16 hexadecimal digits over all that decides the vectors, beside the chunks."""
+    names = ("families", "document_prompt", "query_prompt", "dimensions", "dtype", "on_overflow")
+    chosen = {name: getattr(context.options, name) for name in names}
+    text = json.dumps({**chosen, **context.resolved}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(item: WorkItem) -> Chunks:
     """Return the chunks' ids and what to encode of each: its text in context, or its text alone."""
-    chunks, seen = _Chunks(), set[str]()
+    chunks, seen = Chunks(), set[str]()
     path = item.inputs["chunks"]
     for number, row in enumerate(read_rows(path), 1):
         chunk_id, text = row.get("chunk_id"), row.get("contextualized_text") or row.get("text")

@@ -4,7 +4,7 @@ import sqlite3
 
 import attrs
 
-from docparse_index._store import Model
+from docparse_index._document import Model
 
 
 @attrs.frozen(kw_only=True)
@@ -15,6 +15,7 @@ class Contents:
     newest document's model are searched; the other chunks are found by their words.
 
     Attributes:
+        generation: the random id of the store.
         revision: counts the changes.
         documents: how many documents.
         chunks: how many chunks.
@@ -23,6 +24,7 @@ class Contents:
         searchable: how many chunks have vectors of that model.
     """
 
+    generation: str
     revision: int
     documents: int
     chunks: int
@@ -38,19 +40,20 @@ class Contents:
 
 def read_contents(connection: sqlite3.Connection) -> Contents:
     """Return what the index holds; cheap, it reads one row per document."""
-    (revision,) = connection.execute("SELECT revision FROM meta").fetchone()
+    generation, revision = connection.execute("SELECT generation, revision FROM meta").fetchone()
     documents, chunks = connection.execute("SELECT count(*), coalesce(sum(chunks), 0) FROM documents").fetchone()
     newest = connection.execute("""
-        SELECT models.id, digest, dimension, document_prompt, provider, name, normalized, query_prompt
+        SELECT models.id, models.digest, dimension, document_prompt, provider, name, normalized, query_prompt
         FROM documents JOIN models ON models.id = documents.model
         WHERE documents.chunks > 0 ORDER BY documents.revision DESC LIMIT 1
     """).fetchone()
     if newest is None:
-        return Contents(revision=revision, documents=documents, chunks=chunks)
+        return Contents(generation=generation, revision=revision, documents=documents, chunks=chunks)
     model_id, *values = newest
     names = (field.name for field in attrs.fields(Model))
     (searchable,) = connection.execute("SELECT sum(chunks) FROM documents WHERE model = ?", (model_id,)).fetchone()
     return Contents(
+        generation=generation,
         revision=revision,
         documents=documents,
         chunks=chunks,

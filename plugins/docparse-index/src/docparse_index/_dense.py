@@ -1,14 +1,11 @@
 """Exact search by vectors: every vector against the query, in one product."""
 
-import sqlite3
-
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from docparse_index._contents import Contents
-
-_ROWS = 4096
+_ROUNDING = 1e-5
+"""More than two float32 products of unit vectors can differ from the exact ones, for any dimension in use."""
 
 
 @attrs.frozen
@@ -30,50 +27,51 @@ class Matrix:
 
     Attributes:
         ids: int64 array (n,) of row ids, ascending.
-        rows: float32 array (n, dimension), each of length 1.
+        rows: float32 array (n, dimension), each of length 1; may be a memory-mapped file.
     """
 
     ids: NDArray[np.int64]
     rows: NDArray[np.float32]
 
-    def scores(self, query: NDArray[np.float32]) -> Scores:
-        """Return the cosine of every vector with `query`, a float32 array (dimension,)."""
-        length = float(np.linalg.norm(query))
-        return Scores(self.ids, self.rows @ (query / length if length else query))
+    def scores(self, query: NDArray[np.float32], allowed: list[int] | None = None) -> Scores:
+        """Return the cosine of every vector, or of those `allowed`, with `query`, a float32 array (dimension,)."""
+        if not len(self.ids):  # of an index without chunks, or without any of this model
+            return Scores(self.ids, np.empty(0, np.float32))
+        scores = Scores(self.ids, self.rows @ _unit(query).astype(np.float32))
+        return scores if allowed is None else only(scores, np.array(allowed, np.int64))
+
+    def best(self, query: NDArray[np.float32], k: int, allowed: list[int] | None = None) -> dict[int, float]:
+        """Return row id → cosine of the `k` best, computed in float64 where float32 could mistake their order."""
+        scores = self.scores(query, allowed)
+        if not len(scores.ids):
+            return {}
+        near = scores.ids[scores.values >= lowest(scores.values, k) - _ROUNDING]
+        exact = self.rows[np.searchsorted(self.ids, near)].astype(np.float64) @ _unit(query)
+        return best(Scores(near, exact), k)
 
 
-def load_matrix(connection: sqlite3.Connection, contents: Contents) -> Matrix:
-    """Read the vectors of the current model; the memory needed is that of the result and one batch.
-
-    Args:
-        connection: inside the transaction that `contents` was read in.
-        contents: which model, and how many vectors it has.
-    """
-    if contents.model is None:
-        return Matrix(np.empty(0, np.int64), np.empty((0, 0), np.float32))
-    ids = np.empty(contents.searchable, dtype=np.int64)
-    rows = np.empty((contents.searchable, contents.model.dimension), dtype="<f4")
-    found = connection.execute("SELECT id, vector FROM vectors WHERE model = ? ORDER BY id", (contents.model_id,))
-    start = 0
-    while batch := found.fetchmany(_ROWS):
-        stop = start + len(batch)
-        ids[start:stop] = [number for number, _ in batch]
-        rows[start:stop] = np.frombuffer(b"".join(vector for _, vector in batch), "<f4").reshape(len(batch), -1)
-        start = stop
-    if not contents.model.normalized:
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        np.divide(rows, norms, out=rows, where=norms > 0)
-    return Matrix(ids, rows)
+def _unit(query: NDArray[np.float32]) -> NDArray[np.float64]:
+    exact = query.astype(np.float64)
+    length = float(np.linalg.norm(exact))
+    return exact / length if length else exact
 
 
 def only(scores: Scores, allowed: NDArray[np.int64]) -> Scores:
-    """Return the scores of the chunks in `allowed`."""
-    keep = np.isin(scores.ids, allowed)
-    return Scores(scores.ids[keep], scores.values[keep])
+    """Return the scores of the chunks in `allowed`, which is ascending."""
+    if not len(scores.ids):
+        return scores
+    places = np.searchsorted(scores.ids, allowed)
+    places = places[scores.ids[np.minimum(places, len(scores.ids) - 1)] == allowed]
+    return Scores(scores.ids[places], scores.values[places])
+
+
+def lowest(values: NDArray[np.floating], k: int) -> float:
+    """Return the lowest of the `k` highest values."""
+    return float(values.min() if len(values) <= k else np.partition(values, -k)[-k])
 
 
 def best(scores: Scores, k: int) -> dict[int, float]:
     """Return row id → score of the `k` best, and of all that tie with the last of them."""
     values = scores.values
-    keep = slice(None) if len(values) <= k else values >= np.partition(values, -k)[-k]
+    keep = slice(None) if len(values) <= k else values >= lowest(values, k)
     return dict(zip(scores.ids[keep].tolist(), values[keep].tolist(), strict=True))

@@ -5,33 +5,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from docparse_index._store import Model
-from docparse_index._write import Chunk
+from docparse_index._document import Chunk, Document, Model
 from docparse_runner import Category, StageError, WorkItem, read_rows
 
 _NEEDED = {"model": str, "model_digest": str, "provider": str, "dimension": int, "normalized": bool}
 
 
-@attrs.frozen(kw_only=True)
-class Document:
-    """What is indexed of one document.
-
-    Attributes:
-        model: what made the vectors.
-        chunks: the rows of the chunk stage with their vectors, in the order of the chunks.
-    """
-
-    model: Model
-    chunks: list[Chunk]
-
-
-def read_document(item: WorkItem) -> Document:
+def read_document(item: WorkItem, digest: str = "") -> Document:
     """Return the document's chunks with their vectors.
+
+    Args:
+        item: the document.
+        digest: of its file, or empty.
 
     Raises:
         StageError: of category ``input``: a file is damaged, or the vectors are of other chunks.
@@ -42,21 +31,25 @@ def read_document(item: WorkItem) -> Document:
     if len(rows) != len(vectors) or {row["chunk_id"] for row in rows} != vectors.keys():
         msg = f"the vectors in {path.name} are not of the chunks in {chunks.name}: run `docparse run embed` again"
         raise StageError(msg, category=Category.INPUT)
-    return Document(model=model, chunks=[Chunk(row=row, vector=vectors[row["chunk_id"]]) for row in rows])
+    joined = [Chunk(row=row, vector=vectors[row["chunk_id"]]) for row in rows]
+    return Document(doc_id=item.item_id, digest=digest, model=model, chunks=joined)
 
 
 def _checked(row: dict[str, Any], number: int, path: Path) -> dict[str, Any]:
     """Return the row if its columns are what the store takes; what else it has is kept as it is."""
     good = isinstance(row.get("chunk_id"), str) and isinstance(row.get("text"), str)
-    good = good and isinstance(row.get("seq", 0), int)
-    if not (good and _are_texts(row.get("headings")) and _are_texts(row.get("captions"))):
-        msg = f"row {number} of {path.name} is not what the stage chunk writes: chunk_id, text, seq, headings, captions"
+    good = good and isinstance(row.get("seq", 0), int) and _are(int, row.get("pages"))
+    if not (good and all(_are(str, row.get(name)) for name in ("headings", "captions", "kinds"))):
+        msg = (
+            f"row {number} of {path.name} is not what the stage chunk writes: chunk_id, text, seq, headings, captions, "
+            "kinds, pages"
+        )
         raise StageError(msg, category=Category.INPUT)
     return row
 
 
-def _are_texts(value: object) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(text, str) for text in value))
+def _are(kind: type, value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(each, kind) for each in value))
 
 
 def _read_vectors(path: Path) -> tuple[Model, dict[str, bytes]]:

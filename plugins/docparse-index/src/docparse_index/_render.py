@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from docparse_index._hit import Hit
+from docparse_index._hit import Hit, Neighbour
 
 _SHOWN = 320
 """Characters of a chunk that are shown: four lines of a terminal."""
@@ -18,13 +18,21 @@ _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def show(hits: Sequence[Hit], console: Console) -> None:
-    """Print the hits; without a terminal every hit is two lines, plain and not wrapped."""
+    """Print the hits; without a terminal a hit is two lines and one for each neighbour, plain and not wrapped."""
     for rank, hit in enumerate(hits, 1):
         console.print(_title(rank, hit), soft_wrap=True)
+        before, after = ([_beside(each) for each in side] for side in (hit.before, hit.after))
+        for part in (*before, excerpt(hit), *after):
+            if console.is_terminal:
+                console.print(Padding(part, (0, 0, 0, 4)))
+            else:
+                console.print(Text("    ").append(part), soft_wrap=True)
         if console.is_terminal:
-            console.print(Padding(excerpt(hit), (0, 0, 1, 4)))
-        else:
-            console.print(Text("    ").append(excerpt(hit)), soft_wrap=True)
+            console.print()
+
+
+def _beside(neighbour: Neighbour) -> Text:
+    return Text(_plain(neighbour.text), "dim")
 
 
 def _title(rank: int, hit: Hit) -> Text:

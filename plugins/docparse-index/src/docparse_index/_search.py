@@ -1,25 +1,27 @@
 """Searching an index: by words (BM25), by vectors (exactly) or both, on one snapshot while a run may write."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from docparse_index._contents import Contents, read_contents
+from docparse_index._active import Active, read_active
+from docparse_index._contents import Contents
+from docparse_index._document import Model
 from docparse_index._encoder import open_query_encoder
 from docparse_index._hit import Filters, Hit
-from docparse_index._query import Request, folded_contains, lexical_scores
-from docparse_index._rows import fetch_hits
-from docparse_index._store import Model, index_path, open_reader
+from docparse_index._query import Request
+from docparse_index.sinks import Place, Reader, load_sink
+from docparse_index.sinks.sqlite import open_database
 from docparse_runner import StageError, UsageError
 
 if TYPE_CHECKING:
-    from docparse_index._dense import Matrix
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NO_FILTERS = Filters()
+_DEEPER = 4
 
 
 @attrs.frozen
@@ -31,26 +33,15 @@ class _Opened:
 
 
 class Index:
-    """An open index; see ``open_index``.
+    """An open index; see ``open_index``."""
 
-    Attributes:
-        path: the database.
-    """
-
-    def __init__(self, path: Path, *, model: str | None = None) -> None:
-        self.path = path if path.is_file() else index_path(path)
-        if not self.path.is_file():
-            msg = f"no index in {path}; run `docparse run all` first"
-            raise UsageError(msg)
+    def __init__(self, reader: Reader, stack: ExitStack, *, model: str | None, cache: Path) -> None:
+        """Take over an open reader and what closes it."""
+        self._reader = reader
+        self._open = stack
         self._model_name = model
-        self._open = ExitStack()
-        try:
-            self._connection: sqlite3.Connection = self._open.enter_context(open_reader(self.path))
-        except StageError as error:
-            raise UsageError(str(error)) from error
-        self._connection.create_function("folded_contains", 2, folded_contains, deterministic=True)
+        self._cache = cache
         self._opened: _Opened | None = None
-        self._matrix: tuple[int, Matrix] | None = None
 
     def __enter__(self) -> Self:
         """Return the index itself."""
@@ -61,13 +52,13 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close the database and the model."""
-        self._opened = self._matrix = None
+        """Close the store and the model."""
+        self._opened = None
         self._open.close()
 
     def contents(self) -> Contents:
         """Return what the index holds now."""
-        with self._snapshot() as contents:
+        with self._reader.snapshot() as contents:
             return contents
 
     def open_model(self) -> None:
@@ -76,10 +67,9 @@ class Index:
         Raises:
             UsageError: it is not to be had here, or is another one; the message says what to do.
         """
-        with self._snapshot() as contents:
-            self._encoder(contents)
+        self._encoder(self.contents().model)
 
-    def search(
+    def search(  # noqa: PLR0913 - one argument for each thing that a search can be told
         self,
         query: str,
         *,
@@ -87,58 +77,84 @@ class Index:
         k: int = 5,
         fusion: str = "convex",
         filters: Filters = _NO_FILTERS,
+        context: int = 0,
+        group_by: str | None = None,
     ) -> list[Hit]:
         """Return the best chunks for a query, best first.
 
         Args:
-            query: a person's words, in any language; nothing in it is syntax.
+            query: a person's words, in any language; ``"a phrase"``, ``prefix*``, ``-excluded``, ``AND``, ``OR`` and
+                ``NOT`` between words are understood, anything else is text.
             mode: ``hybrid``, ``dense`` (vectors alone) or ``lexical`` (words alone, which needs no model).
             k: how many hits at most.
             fusion: how ``hybrid`` joins the two: ``convex`` or ``rrf``.
             filters: what a chunk must be to be considered.
+            context: how many chunks before and after each hit come with it.
+            group_by: ``document`` for the best chunk of each document only, so that `k` counts documents.
 
         Raises:
             UsageError: the query is empty, an argument is none of those, or the model of the index is not to be had.
         """
-        request = Request(text=query, mode=mode, k=k, fusion=fusion, filters=filters)
-        with self._snapshot() as contents:
-            if mode == "lexical":
-                scored = lexical_scores(self._connection, request, k)
-            else:
-                scored = self._vector_scores(request, contents)
-            return fetch_hits(self._connection, scored, request)
+        request = Request(
+            text=query, mode=mode, k=k, fusion=fusion, filters=filters, context=context, group_by=group_by
+        )
+        with self._reader.snapshot() as contents:
+            vector = None if mode == "lexical" else self._vector(contents.model, request)
+            hits = self._hits(request, vector)
+            return [self._with_context(hit, context) for hit in hits] if context else hits
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[Contents]:
-        """Hold one state of the database, whatever a run commits meanwhile."""
-        self._connection.execute("BEGIN")
-        try:
-            yield read_contents(self._connection)
-        finally:
-            self._connection.execute("ROLLBACK")
+    def _hits(self, request: Request, vector: "NDArray[np.float32] | None") -> list[Hit]:
+        if request.group_by is None:
+            return self._reader.find(request, request.k, vector)
+        limit = request.k * _DEEPER
+        while True:
+            found = self._reader.find(request, limit, vector)
+            first = {hit.doc_id: hit for hit in reversed(found)}
+            best = [hit for hit in found if first[hit.doc_id] is hit]
+            if len(best) >= request.k or len(found) < limit:
+                return best[: request.k]
+            limit *= _DEEPER
 
-    def _vector_scores(self, request: Request, contents: Contents) -> dict[int, float]:
-        from docparse_index._hybrid import vector_scores  # noqa: PLC0415 - numpy, which a lexical search does without
+    def _with_context(self, hit: Hit, count: int) -> Hit:
+        around = self._reader.neighbours(hit, count)
+        return attrs.evolve(
+            hit,
+            before=tuple(each for each in around if each.seq < hit.seq),
+            after=tuple(each for each in around if each.seq > hit.seq),
+        )
 
-        query = self._encoder(contents).encode_query(request.text)
-        return vector_scores(self._connection, request, self._vectors(contents), query)
+    def _vector(self, model: Model | None, request: Request) -> "NDArray[np.float32]":
+        vector: NDArray[np.float32] = self._encoder(model).encode_query(request.words.spoken)
+        return vector
 
-    def _vectors(self, contents: Contents) -> "Matrix":
-        """Return the vectors of the current model, read again when the index has changed."""
-        from docparse_index._dense import load_matrix  # noqa: PLC0415 - as above
-
-        if self._matrix is None or self._matrix[0] != contents.revision:
-            self._matrix = None
-            self._matrix = contents.revision, load_matrix(self._connection, contents)
-        return self._matrix[1]
-
-    def _encoder(self, contents: Contents) -> Any:
+    def _encoder(self, model: Model | None) -> Any:
         """Return the open encoder of the current model."""
-        model = contents.model
         if model is None:
-            msg = f"the index {self.path} is empty; run `docparse run all` first"
+            msg = "the index is empty; run `docparse run all` first"
             raise UsageError(msg)
         if self._opened is None or self._opened.model != model:
-            opening = open_query_encoder(model, self._model_name, self.path.parent.parent / ".cache")
+            opening = open_query_encoder(model, self._model_name, self._cache)
             self._opened = _Opened(model, self._open.enter_context(opening))
         return self._opened.encoder
+
+
+def open_at(path: Path, *, model: str | None, url: str | None) -> Index:
+    """Open the index of a data root, or a database; see ``docparse_index.open_index``."""
+    stack = ExitStack()
+    try:
+        reader = stack.enter_context(_opening(path, url))
+    except StageError as error:
+        raise UsageError(str(error)) from error
+    root = path.parent.parent if path.is_file() else path
+    return Index(reader, stack, model=model, cache=root / ".cache")
+
+
+def _opening(path: Path, url: str | None) -> AbstractContextManager[Reader]:
+    if path.is_file():
+        return open_database(path)
+    active = read_active(path) or Active()
+    sink, place = load_sink(active.sink), Place(root=path, collection=active.collection, url=url)
+    if sink.generation(place, create=False) is None:
+        msg = f"no index in {path}; run `docparse run all` first"
+        raise UsageError(msg)
+    return sink.open_reader(place)

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
 
-from docparse_index._inputs import Document, read_document
-from docparse_index._store import generation_of, index_path, open_store
-from docparse_index._write import remove_document, replace_document
+from docparse_index._active import place_of
+from docparse_index._document import Document
+from docparse_index._inputs import read_document
+from docparse_index._sources import source_digests
+from docparse_index.sinks import Writer, load_sink
 from docparse_runner import Category, ItemOutcome, StageContext, StageError, WorkItem
 
 RECEIPT_VERSION = 1
@@ -19,30 +20,29 @@ RECEIPT_VERSION = 1
 @contextmanager
 def open_worker(context: StageContext) -> Iterator[Callable[[WorkItem], ItemOutcome]]:
     """Hold the store open and yield what indexes one document."""
-    path = index_path(context.workspace.root)
-    with open_store(path) as connection:
-        generation = generation_of(connection)
-        if generation != context.resolved["generation"]:
-            msg = f"the index {path} was replaced since the run started: run again"
+    root = context.workspace.root
+    with load_sink(context.options.sink).open_writer(place_of(context.options, root)) as writer:
+        if writer.generation != context.resolved["generation"]:
+            msg = f"the index of {root} was replaced since the run started: run again"
             raise StageError(msg, category=Category.CONFIG)
-        yield _Worker(connection=connection, generation=generation)
+        yield _Worker(writer=writer, digests=source_digests(root))
 
 
 @attrs.frozen(kw_only=True)
 class _Worker:
     """Indexes one document per call."""
 
-    connection: sqlite3.Connection
-    generation: str
+    writer: Writer
+    digests: Mapping[str, str]
 
     def __call__(self, item: WorkItem) -> ItemOutcome:
         if item.removed:
-            return ItemOutcome.success(removed=remove_document(self.connection, item.item_id))
-        document = read_document(item)
-        count = replace_document(self.connection, item.item_id, document.model, document.chunks)
+            return ItemOutcome.success(removed=self.writer.delete(item.item_id))
+        document = read_document(item, self.digests.get(item.item_id, ""))
+        count = self.writer.upsert(document)
         receipt = {
             "schema_version": RECEIPT_VERSION,
-            "generation": self.generation,
+            "generation": self.writer.generation,
             "doc_id": item.item_id,
             "chunks": count,
             "model_digest": document.model.digest,
@@ -56,6 +56,6 @@ def _digest(document: Document) -> str:
     """Return ``sha256:…`` over what the index now holds of the document."""
     total = hashlib.sha256(document.model.digest.encode())
     for chunk in document.chunks:
-        total.update(json.dumps(chunk.row, sort_keys=True).encode())
+        total.update(json.dumps(chunk.row, sort_keys=True, default=str).encode())
         total.update(chunk.vector)
     return f"sha256:{total.hexdigest()}"

@@ -1,46 +1,31 @@
 """Changes to the store, each one transaction: a document is replaced or removed, wholly or not at all."""
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 
-from docparse_index._store import SEPARATOR, Model
+from docparse_index._document import Document, Model, Record, as_json, folded_or_none, records
 from docparse_runner import Category, StageError
 
-_COLUMNS = frozenset({"chunk_id", "doc_id", "seq", "text", "contextualized_text", "headings", "captions"})
+_INSERT = f"INSERT INTO chunks VALUES (?{', ?' * 13})"  # noqa: S608 - ours
 
 
-@attrs.frozen(kw_only=True)
-class Chunk:
-    """A row of the chunk stage with its vector.
-
-    Attributes:
-        row: as it was written, ``chunk_id`` and ``text`` being there.
-        vector: little-endian float32.
-    """
-
-    row: Mapping[str, Any]
-    vector: bytes
-
-
-def replace_document(connection: sqlite3.Connection, doc_id: str, model: Model, chunks: Iterable[Chunk]) -> int:
-    """Make `chunks` the document's only rows and return how many there are.
+def replace_document(connection: sqlite3.Connection, document: Document) -> int:
+    """Make the document's chunks its only rows and return how many there are.
 
     Raises:
         StageError: ``contract`` for a chunk id that another document has, ``io`` when the database cannot be written.
     """
     with _transaction(connection):
-        _delete(connection, doc_id)
-        model_id = _model_id(connection, model)
-        count = 0
-        for count, chunk in enumerate(chunks, 1):
-            _insert(connection, doc_id, model_id, count - 1, chunk)
-        row = (doc_id, model_id, count, _next_revision(connection))
-        connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", row)
+        _delete(connection, document.doc_id)
+        model_id = _model_id(connection, document.model)
+        stored = list(records(document.chunks))
+        count = len(stored)
+        _insert(connection, document.doc_id, model_id, stored)
+        row = (document.doc_id, document.digest, model_id, count, _next_revision(connection))
+        connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?)", row)
         _forget_unused_models(connection)
     return count
 
@@ -67,37 +52,56 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _delete(connection: sqlite3.Connection, doc_id: str) -> int:
     connection.execute("DELETE FROM documents WHERE doc_id = ?", (doc_id,))
+    connection.execute(
+        "INSERT INTO words (words, rowid, text, headings, captions) SELECT 'delete', id, text, headings, captions "
+        "FROM folded WHERE id IN (SELECT id FROM chunks WHERE doc_id = ?)",
+        (doc_id,),
+    )
+    connection.execute("DELETE FROM vectors WHERE id IN (SELECT id FROM chunks WHERE doc_id = ?)", (doc_id,))
     return connection.execute("DELETE FROM chunks WHERE doc_id = ?", (doc_id,)).rowcount
 
 
-def _insert(connection: sqlite3.Connection, doc_id: str, model_id: int, number: int, chunk: Chunk) -> None:
-    row = chunk.row
-    rest = json.dumps({name: value for name, value in row.items() if name not in _COLUMNS}, ensure_ascii=False)
-    values = (
-        row["chunk_id"],
-        doc_id,
-        row.get("seq", number),
-        row["text"],
-        _joined(row.get("headings")),
-        _joined(row.get("captions")),
-        rest,
-    )
-    insert = (
-        "INSERT INTO chunks (chunk_id, doc_id, seq, text, headings, captions, provenance) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    )
+def _insert(connection: sqlite3.Connection, doc_id: str, model_id: int, stored: list[Record]) -> None:
+    ((last,),) = connection.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchall()
+    rows = [_values(doc_id, *each) for each in enumerate(stored, last + 1)]
     try:
-        rowid = connection.execute(insert, values).lastrowid
+        connection.executemany(_INSERT, rows)
     except sqlite3.IntegrityError:
-        raise _taken(connection, row["chunk_id"]) from None
-    connection.execute("INSERT INTO vectors VALUES (?, ?, ?)", (rowid, model_id, chunk.vector))
+        raise _taken(connection, stored) from None
+    vectors = ((number, model_id, record.vector) for number, record in enumerate(stored, last + 1))
+    connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
+    new = "SELECT id, text, headings, captions FROM folded WHERE id > ?"
+    connection.execute(f"INSERT INTO words (rowid, text, headings, captions) {new}", (last,))
 
 
-def _joined(texts: Iterable[str] | None) -> str:
-    return SEPARATOR.join(text.replace(SEPARATOR, " ") for text in texts or ())
+def _values(doc_id: str, number: int, record: Record) -> tuple[object, ...]:
+    return (
+        number,
+        record.chunk_id,
+        doc_id,
+        record.seq,
+        as_json(record.pages),
+        as_json(record.kinds),
+        record.headings,
+        record.captions,
+        record.text,
+        record.boxes,
+        record.metadata,
+        folded_or_none(record.text),
+        folded_or_none(record.headings),
+        folded_or_none(record.captions),
+    )
 
 
-def _taken(connection: sqlite3.Connection, chunk_id: str) -> StageError:
-    (owner,) = connection.execute("SELECT doc_id FROM chunks WHERE chunk_id = ?", (chunk_id,)).fetchone()
+def _taken(connection: sqlite3.Connection, stored: list[Record]) -> StageError:
+    """Return the error of a chunk whose id is in the store already; another document's come before its own."""
+    query = "SELECT chunk_id, doc_id FROM chunks WHERE chunk_id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    chunk_id, owner = connection.execute(query, (as_json([record.chunk_id for record in stored]),)).fetchone()
+    return taken(chunk_id, owner)
+
+
+def taken(chunk_id: str, owner: str) -> StageError:
+    """Return the error of a chunk whose id another document has."""
     msg = f"the chunk id {chunk_id} is in the index already, in the document {owner}: chunk ids must not repeat"
     return StageError(msg, category=Category.CONTRACT)
 
@@ -121,4 +125,4 @@ def _next_revision(connection: sqlite3.Connection) -> int:
 
 
 def _forget_unused_models(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM documents)")
+    connection.execute("DELETE FROM models WHERE NOT EXISTS (SELECT 1 FROM documents WHERE model = models.id)")

@@ -5,6 +5,10 @@ A provider is a module (or any object) with the two functions of ``Provider``, n
 
     [project.entry-points."docparse_embed.providers"]
     my-server = "my_package.my_server"
+
+It may have more: ``configured(settings)`` returns the provider with the user's settings, for one that needs an address
+or a key; ``RANK`` and ``ready(found, device)`` let ``auto`` choose it; ``FAMILY = "sparse"`` says that it makes sparse
+vectors, and ``REMOTE = True`` that a server makes them.
 """
 
 from collections.abc import Sequence
@@ -24,7 +28,37 @@ if TYPE_CHECKING:
 
 GROUP = "docparse_embed.providers"
 
-__all__ = ["GROUP", "Encoder", "FoundModel", "Provider", "find_model", "load_provider"]
+__all__ = [
+    "GROUP",
+    "Encoder",
+    "FoundModel",
+    "Provider",
+    "Settings",
+    "SparseEncoder",
+    "find_model",
+    "find_sparse_model",
+    "installed",
+    "load_provider",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a user chose, beside the model.
+
+    Attributes:
+        endpoint: address of a model server.
+        api_key: what the server wants to see; never shown.
+        concurrency: requests at a time.
+        document_prompt: text to put before a document; None means what the model says.
+        query_prompt: text to put before a query; None means what the model says.
+    """
+
+    endpoint: str | None = None
+    api_key: str | None = attrs.field(default=None, repr=False)
+    concurrency: int = 4
+    document_prompt: str | None = None
+    query_prompt: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -32,11 +66,15 @@ class FoundModel:
     """A model that is on this machine (or, for a remote provider, at its service).
 
     Attributes:
-        name: what to ask for to find it again: a name at the hub, or the absolute path of a folder.
+        name: what to ask for to find it again: a name at the hub, the absolute path of a folder, or an address.
         label: the same without any path of this machine.
         location: the folder of its files.
-        digest: ``sha256:…`` over everything that decides its vectors: weights, configuration, tokenizer.
+        digest: ``sha256:…`` over everything that decides its vectors: weights, configuration, tokenizer. Providers
+            give the same digest when their vectors may stand for each other's (cosine at least .9995).
         revision: the hub's revision when it is known, else empty.
+        max_tokens: what it reads of a text, where that is known without opening it.
+        cache: a folder in which what was made of the model may be kept, or None.
+        settings: what the user chose.
     """
 
     name: str
@@ -44,10 +82,16 @@ class FoundModel:
     location: Path
     digest: str
     revision: str = ""
+    max_tokens: int | None = None
+    cache: Path | None = None
+    settings: Settings = Settings()
 
 
 class Encoder(Protocol):
     """An open model; used by one thread.
+
+    It may also have ``provider``, the name to record when it is not the one that was asked for, and ``batch_tokens``,
+    how much it wants at once. Out of memory, it raises ``MemoryError``: it is then asked for less.
 
     Attributes:
         dimension: length of its vectors.
@@ -75,6 +119,28 @@ class Encoder(Protocol):
         """Return a float32 array (dimension,)."""
 
 
+class SparseEncoder(Protocol):
+    """An open model of the family sparse; used by one thread. Attributes as those of ``Encoder``.
+
+    Attributes:
+        dimension: how many indices there are.
+    """
+
+    dimension: int
+    max_tokens: int | None
+    document_prompt: str
+    query_prompt: str
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the length of each text in tokens; see ``Encoder.count_tokens``."""
+
+    def encode_documents(self, texts: Sequence[str]) -> "list[NDArray[np.void]]":
+        """Return for each text a structured array (n,) of ``index`` (int32, ascending) and ``value`` (float32)."""
+
+    def encode_query(self, text: str) -> "NDArray[np.void]":
+        """Return the same for a query."""
+
+
 class Provider(Protocol):
     """Finds a model and opens it."""
 
@@ -90,7 +156,7 @@ class Provider(Protocol):
             StageError: of category ``config``: the model is not to be had; the message says what to do.
         """
 
-    def open_encoder(self, found: FoundModel, *, device: str, threads: int) -> AbstractContextManager[Encoder]:
+    def open_encoder(self, found: FoundModel, *, device: str, threads: int) -> AbstractContextManager[Any]:
         """Return a context manager that opens the model and closes it after.
 
         Args:
@@ -100,18 +166,28 @@ class Provider(Protocol):
         """
 
 
-def load_provider(name: str) -> Provider:
-    """Return the installed provider of that name.
+def installed() -> dict[str, EntryPoint]:
+    """Return the installed providers by name; nothing is imported."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def load_provider(name: str, settings: Settings | None = None, family: str = "dense") -> Provider:
+    """Return the installed provider of that name, with the user's settings.
 
     Raises:
-        StageError: of category ``config``: there is none, or it cannot be imported.
+        StageError: of category ``config``: there is none, it cannot be imported, or it is of another family.
     """
-    found = entry_points(group=GROUP)
-    if name not in found.names:
-        installed = ", ".join(sorted(found.names)) or "none"
-        msg = f"no embedding provider {name!r}; installed: {installed}"
+    found = installed()
+    if name not in found:
+        msg = f"no embedding provider {name!r}; installed: {', '.join(sorted(found)) or 'none'}"
         raise StageError(msg, category=Category.CONFIG)
-    return cast("Provider", _loaded(found[name]))
+    loaded = _loaded(found[name])
+    if (makes := getattr(loaded, "FAMILY", "dense")) != family:
+        msg = f"the embedding provider {name!r} makes {makes} vectors, not {family} ones"
+        raise StageError(msg, category=Category.CONFIG)
+    if settings is not None and hasattr(loaded, "configured"):
+        loaded = loaded.configured(settings)
+    return cast("Provider", loaded)
 
 
 def _loaded(point: EntryPoint) -> Any:
@@ -122,6 +198,44 @@ def _loaded(point: EntryPoint) -> Any:
         raise StageError(msg, category=Category.CONFIG) from error
 
 
-def find_model(options: Options, *, offline: bool, cache: Path | None) -> FoundModel:
-    """Return the model that the options mean, found by their provider; see ``Provider.find``."""
-    return load_provider(options.provider).find(options.model, offline=offline, cache=cache)
+def settings_of(options: Options) -> Settings:
+    """Return what the options say about the family dense."""
+    return Settings(
+        endpoint=options.endpoint,
+        api_key=options.api_key,
+        concurrency=options.concurrency,
+        document_prompt=options.document_prompt,
+        query_prompt=options.query_prompt,
+    )
+
+
+def find_model(options: Options, *, may_fetch: bool, cache: Path | None) -> FoundModel:
+    """Return the model that the options mean, found by their provider.
+
+    Args:
+        options: the user's.
+        may_fetch: whether files may be fetched from a hub, unless the options forbid it.
+        cache: see ``Provider.find``.
+
+    Raises:
+        StageError: as ``Provider.find``.
+    """
+    settings = settings_of(options)
+    provider = load_provider(options.provider, settings)
+    offline = options.offline or not (may_fetch or getattr(provider, "REMOTE", False))
+    found = provider.find(options.model, offline=offline, cache=cache)
+    return attrs.evolve(found, cache=cache, settings=settings)
+
+
+def find_sparse_model(options: Options, *, may_fetch: bool, cache: Path | None) -> FoundModel:
+    """Return the model of the family sparse; see ``find_model``.
+
+    Raises:
+        StageError: of category ``config``: none was named, or it is not to be had.
+    """
+    if options.sparse_model is None:
+        msg = "the family sparse needs a model: name a folder, or a name at the hub, with --sparse-model"
+        raise StageError(msg, category=Category.CONFIG)
+    provider = load_provider(options.sparse_provider, family="sparse")
+    found = provider.find(options.sparse_model, offline=options.offline or not may_fetch, cache=cache)
+    return attrs.evolve(found, cache=cache)

@@ -5,24 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from docparse_index.cli._settings import location_options
 from docparse_runner import UsageError
 
 if TYPE_CHECKING:
+    from docparse_index import Filters, Hit
     from docparse_index._contents import Contents
-    from docparse_index._hit import Hit
     from docparse_index._search import Index
 
 
-@click.command()
+@click.command(params=location_options())
 @click.argument("query")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("docparse-data"),
-    envvar="DOCPARSE_DATA_ROOT",
-    show_default="./docparse-data",
-    help="Where the index is.",
-)
 @click.option(
     "--mode",
     type=click.Choice(["hybrid", "dense", "lexical"]),
@@ -31,8 +24,11 @@ if TYPE_CHECKING:
 )
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="How many hits at most.")
 @click.option("--path", "paths", metavar="GLOB", multiple=True, help="Only documents like this, e.g. '*.pdf'.")
+@click.option("--document", "documents", metavar="ID", multiple=True, help="Only this document.")
 @click.option("--page", type=click.IntRange(min=1), help="Only what is on this page.")
 @click.option("--heading", metavar="TEXT", help="Only what stands under a heading with this text.")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only what has this: text, table, code, …")
+@click.option("--meta", "metadata", metavar="NAME=VALUE", multiple=True, help="Only where the chunks say this.")
 @click.option(
     "--fusion",
     type=click.Choice(["convex", "rrf"]),
@@ -40,29 +36,51 @@ if TYPE_CHECKING:
     show_default=True,
     help="How hybrid joins words and vectors: mix of scores, or reciprocal ranks.",
 )
+@click.option("--context", type=click.IntRange(min=0), default=0, help="Show so many chunks before and after each hit.")
+@click.option("--group-by", type=click.Choice(["document"]), help="Only the best hit of each document.")
 @click.option(
     "--model",
     envvar="DOCPARSE_SHARED__MODEL",
     help="Where the embedding model is now, when it is not where it was while indexing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def search(query: str, data_root: Path, *, as_json: bool, mode: str | None, model: str | None, **given: Any) -> None:
+def search(query: str, *, data_root: Path | None, config: Path | None, as_json: bool, **given: Any) -> None:
     """Find what answers QUERY, with file, page and heading.
 
-    Nothing in QUERY is syntax. Scores are comparable within one search only.
+    In QUERY, "a phrase", prefix*, -excluded, and AND, OR and NOT between words are understood; anything else is text.
+    Scores are comparable within one search only.
     """
     from docparse_index import open_index  # noqa: PLC0415 - SQLite is not for `--help`
-    from docparse_index._hit import Filters  # noqa: PLC0415 - as above
+    from docparse_index.cli._settings import read_settings  # noqa: PLC0415 - as above
 
-    filters = Filters(paths=given["paths"], page=given["page"], heading=given["heading"])
-    with open_index(data_root, model=model) as index:
-        chosen = mode or _possible_mode(index)
-        hits = index.search(query, mode=chosen, k=given["k"], fusion=given["fusion"], filters=filters)
-        _tell(index.contents(), hits, chosen)
+    settings = read_settings({"data_root": data_root, "config": config})
+    asked = {name: given[name] for name in ("k", "fusion", "context", "group_by")}
+    with open_index(settings.root, model=given["model"] or settings.model, url=settings.options.url) as index:
+        mode = given["mode"] or _possible_mode(index)
+        hits = index.search(query, mode=mode, filters=_filters(given), **asked)
+        _tell(index.contents(), hits, mode)
     if as_json:
-        _print_json(query, chosen, hits)
+        _print_json(query, mode, hits)
     else:
         _print(hits)
+
+
+def _filters(given: dict[str, Any]) -> "Filters":
+    from docparse_index import Filters  # noqa: PLC0415 - as above
+
+    pairs = [each.partition("=") for each in given["metadata"]]
+    for name, equals, _value in pairs:
+        if not (name and equals):
+            msg = f"--meta {name}: give NAME=VALUE, for example --meta tokenizer=bert"
+            raise UsageError(msg)
+    return Filters(
+        paths=given["paths"],
+        documents=given["documents"],
+        page=given["page"],
+        heading=given["heading"],
+        kinds=given["kinds"],
+        metadata={name: value for name, _equals, value in pairs},
+    )
 
 
 def _possible_mode(index: "Index") -> str:
@@ -88,14 +106,13 @@ def _tell(contents: "Contents", hits: "list[Hit]", mode: str) -> None:
 
 
 def _print_json(query: str, mode: str, hits: "list[Hit]") -> None:
-    import json  # noqa: PLC0415 - not for `--help`
-
-    import attrs  # noqa: PLC0415 - as above
+    import attrs  # noqa: PLC0415 - not for `--help`
+    import msgspec  # noqa: PLC0415 - as above
 
     found = [{"rank": rank, **attrs.asdict(hit)} for rank, hit in enumerate(hits, 1)]
-    answer = {"query": query, "mode": mode, "hits": found}
+    answer = {"schema_version": 1, "query": query.encode("utf-8", "replace").decode(), "mode": mode, "hits": found}
     # Bytes: a terminal's encoding must not decide what JSON is.
-    click.echo(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
+    click.echo(msgspec.json.encode(answer))
 
 
 def _print(hits: "list[Hit]") -> None:
