@@ -1,9 +1,11 @@
 """``docparse chunk-profile``: how long documents and their sections are in tokens, and which limits suit them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from docparse_runner.commands import location_options, settings_of
 
 if TYPE_CHECKING:
     from docparse_chunk._profile import Profile
@@ -12,16 +14,8 @@ _BAR = 40
 """Characters of the longest bar of a histogram."""
 
 
-@click.command("chunk-profile")
+@click.command("chunk-profile", params=location_options())
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("docparse-data"),
-    envvar="DOCPARSE_DATA_ROOT",
-    show_default="./docparse-data",
-    help="Where the converted documents are, unless INPUT names some.",
-)
 @click.option("--model", envvar="DOCPARSE_SHARED__MODEL", help="Embedding model: a folder, or a name at the hub.")
 @click.option(
     "--tokenizer",
@@ -32,7 +26,7 @@ _BAR = 40
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def chunk_profile(
-    inputs: tuple[Path, ...], data_root: Path, model: str | None, tokenizers: tuple[str, ...], *, as_json: bool
+    inputs: tuple[Path, ...], model: str | None, tokenizers: tuple[str, ...], *, as_json: bool, **location: Any
 ) -> None:
     """Say how long documents and their sections are in tokens, and suggest limits for chunks.
 
@@ -43,8 +37,9 @@ def chunk_profile(
     from docparse_chunk._listing import documents  # noqa: PLC0415 - as above
     from docparse_chunk._profile import profiled  # noqa: PLC0415 - as above
 
-    found = documents(inputs, data_root)
-    counters = [choose(model, name).open() for name in (None, *tokenizers)]
+    settings = settings_of("chunk", location)
+    found = documents(inputs, settings.root)
+    counters = [choose(model or settings.options.model, name).open() for name in (None, *tokenizers)]
     profiles = profiled(found, counters)
     if as_json:
         _print_json(profiles)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from docparse_index.cli._settings import location_options, read_settings
+from docparse_runner.commands import docparse, location_options, settings_of
 
 
 @click.group()
@@ -22,7 +22,7 @@ def check(*, data_root: Path | None, config: Path | None, as_json: bool) -> int:
     """
     from docparse_index._check import check_index  # noqa: PLC0415 - SQLite is not for `--help`
 
-    settings = read_settings({"data_root": data_root, "config": config})
+    settings = settings_of("index", {"data_root": data_root, "config": config})
     found = check_index(settings.root, settings.options.url)
     if as_json:
         _print_json(settings.root, found)
@@ -38,13 +38,12 @@ def rebuild(*, data_root: Path | None, config: Path | None) -> int:
     It gets a new generation, so that no receipt of the old one counts, and `docparse run index` does the rest.
     """
     from docparse_index._active import ask_for_rebuild  # noqa: PLC0415 - SQLite is not for `--help`
-    from docparse_runner.cli import docparse  # noqa: PLC0415 - it imports commands when they are called
 
-    settings = read_settings({"data_root": data_root, "config": config})
+    settings = settings_of("index", {"data_root": data_root, "config": config})
     ask_for_rebuild(settings.options, settings.root)
     words = ["run", "index", "--data-root", str(settings.root)]
     words += ["--config", str(config)] if config else []
-    return int(docparse.main(args=words, prog_name="docparse", standalone_mode=False) or 0)
+    return docparse(*words)
 
 
 def _print_json(root: Path, found: Any) -> None:

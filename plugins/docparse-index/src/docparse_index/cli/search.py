@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from docparse_index.cli._settings import location_options
 from docparse_runner import UsageError
+from docparse_runner.commands import location_options, settings_of
 
 if TYPE_CHECKING:
     from docparse_index import Filters, Hit
@@ -51,11 +51,12 @@ def search(query: str, *, data_root: Path | None, config: Path | None, as_json: 
     Scores are comparable within one search only.
     """
     from docparse_index import open_index  # noqa: PLC0415 - SQLite is not for `--help`
-    from docparse_index.cli._settings import read_settings  # noqa: PLC0415 - as above
 
-    settings = read_settings({"data_root": data_root, "config": config})
+    settings = settings_of("index", {"data_root": data_root, "config": config})
     asked = {name: given[name] for name in ("k", "fusion", "context", "group_by")}
-    with open_index(settings.root, model=given["model"] or settings.model, url=settings.options.url) as index:
+    with open_index(
+        settings.root, model=given["model"] or settings.shared.get("model"), url=settings.options.url
+    ) as index:
         mode = given["mode"] or _possible_mode(index)
         hits = index.search(query, mode=mode, filters=_filters(given), **asked)
         _tell(index.contents(), hits, mode)
