@@ -583,3 +583,14 @@ def test_a_result_does_not_wait_for_a_slow_item_behind_it(pool):
     assert {event.result.number for event in done} == {first, first + 1}
     (pool.folder / "go").touch()
     assert [event.result.number for event in pool.events(1)] == [first + 2]
+
+
+@pytest.mark.parametrize("how", ["stream", "descriptor", "none"])
+def test_an_item_that_closes_what_it_prints_to_costs_nobody_anything(bench, how):
+    bench.write(a=f"mute {how}", **{f"b{number}": "print words ok text" for number in range(5)})
+
+    outcome = bench.run(workers=1)
+
+    kept = bench.folder / "kept.txt"
+    assert outcome.succeeded == 6
+    assert (kept.read_text() if kept.exists() else "") == ("kept" if how == "descriptor" else "")

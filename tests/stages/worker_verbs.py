@@ -99,6 +99,20 @@ def _die(_item, rest):
     os._exit(int(rest))
 
 
+def _mute(item, rest):
+    """Close or replace what it prints to; then open a file, which gets the descriptor if that is free."""
+    if rest == "stream":
+        sys.stdout.close()
+    elif rest == "descriptor":
+        os.close(1)
+        sys.kept = (item.inputs["source"].parent.parent / "kept.txt").open("w+")
+        sys.kept.write("kept")
+        sys.kept.flush()
+    else:
+        sys.stdout = None
+    return _ok(item, rest)
+
+
 def _print(item, rest):
     """Print a word, then do the rest."""
     word, _, rest = rest.partition(" ")

@@ -5,7 +5,6 @@ Started as ``python -m docparse_runner.executors._child FD`` in a session of its
 
 import contextlib
 import faulthandler
-import os
 import pickle
 import signal
 import socket
@@ -21,7 +20,7 @@ from docparse_runner._secrets import Redactor
 from docparse_runner._wire import Task, WorkerSpec, unit_of
 from docparse_runner._worker import ItemRunner
 from docparse_runner.executors._frames import Inbox
-from docparse_runner.executors._output import last_output
+from docparse_runner.executors._output import Output
 from docparse_runner.executors._results import Results
 from docparse_runner.executors._slots import Slots
 
@@ -80,6 +79,7 @@ class Child:
         self._inbox = Inbox()
         self._decode = msgspec.msgpack.Decoder(list[Task]).decode
         self._results = Results(channel)
+        self._output = Output()
 
     def serve(self) -> None:
         """Answer tasks until the runner closes the channel."""
@@ -107,11 +107,11 @@ class Child:
 
     def _run(self, runner: ItemRunner, unit: list[Task], *, last: bool) -> None:
         """Run items together and send their results; `last` says that nothing waits behind them."""
-        _forget_output()
+        self._output.forget()
         self._gate.forget_item()
         for result in runner.process(unit):
             if result.error is not None:
-                result.error = _with_output(result.error, self._hide)
+                result.error = _with_output(result.error, self._output.last(self._hide))
             if self._results.add(result, last=last and result.number == unit[-1].number):
                 self._gate.enter(Phase.SEND, result.number)
                 self._results.send()
@@ -127,21 +127,8 @@ class Child:
         return data
 
 
-def _forget_output() -> None:
-    """Empty the file that holds what the previous item printed."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.lseek(1, 0, os.SEEK_END):
-        os.ftruncate(1, 0)
-
-
-def _with_output(error: ErrorRecord, hide: Redactor) -> ErrorRecord:
+def _with_output(error: ErrorRecord, printed: str) -> ErrorRecord:
     """Return the failure with the last lines that its item printed."""
-    printed = ""
-    with contextlib.suppress(OSError, ValueError):  # the stage may have closed them
-        sys.stdout.flush()
-        sys.stderr.flush()
-        printed = last_output(1, hide)
     if not printed:
         return error
     return msgspec.structs.replace(error, detail=f"{error.detail}\n{printed}".strip())
