@@ -287,6 +287,8 @@ def schema(described: type[Any], title: str) -> str:
         definition["description"] = docstring.partition("\n")[0]
         for field, text in section(docstring, "Attributes"):
             definition["properties"][field]["description"] = text.replace("``", "`")
+        for value in definition["properties"].values():
+            value.pop("propertyNames", None)  # told by msgspec from 0.23 on; any release must write the same page
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return json.dumps(head | found, indent=2, ensure_ascii=False) + "\n"
 

@@ -105,6 +105,24 @@ def test_a_broken_stage_is_to_be_fixed(docparse, found, install_module):
     assert said[-1] == "1 to fix"
 
 
+def test_what_an_extra_would_enable_is_noted_and_is_nothing_to_fix(found, install_module):
+    text = (Path(__file__).parent / "stages" / "stage_count.py").read_text().replace('name="count"', 'name="able"')
+    text += (
+        "\nfrom docparse_runner import Capability\n\n@hookimpl\ndef docparse_capabilities():\n"
+        "    yield Capability.of_extra('able[lib]', 'json', name='figures', summary='exact')\n"
+        "    yield Capability.of_extra('able[fast]', 'json', 'a_missing_library', name='speed', summary='ten times')\n"
+    )
+    install_module("able_stage", text, stages={"able": "able_stage"})
+
+    code, findings = found()
+
+    assert code == 0
+    assert [(each["level"], each["text"], each["remedy"]) for each in about(findings, "able")] == [
+        ("ok", "figures: exact", ""),
+        ("note", "no speed: ten times", "pip install 'able[fast]'"),
+    ]
+
+
 def test_a_broken_watcher_is_to_be_fixed(found, install_module):
     install_module(
         "bad_watch", "class Watch:\n    def __init__(self): raise ValueError('no')", plugins={"bad": "bad_watch:Watch"}

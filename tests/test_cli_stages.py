@@ -58,11 +58,60 @@ def test_a_stage_is_listed_with_its_versions_its_package_and_its_kinds(docparse,
         "api": 1,
         "consumes": ["source"],
         "produces": ["upper", "extra"],
+        "capabilities": [],
     }
 
 
 def test_a_table_can_say_what_each_stage_does(docparse):
     assert cells(docparse("stages", "-v"), "upper")[1] == "Upper-case every text."
+
+
+ABLE = (
+    "from docparse_runner import Capability\n"
+    + STAGE.format(name="able", consumes=["source"], fields="{'produces': {}}")
+    + "\n@hookimpl\ndef docparse_capabilities():\n    %s\n"
+)
+CAPABLE = """return [Capability(name="figures", summary="always"),
+            Capability.of_extra("able[fast]", "a_library_that_is_missing", name="speed", summary="ten times")]"""
+
+
+@pytest.fixture
+def able(install_module):
+    """Return a function that installs a stage whose hook ``docparse_capabilities`` has this body."""
+    return lambda body: install_module("able_stage", ABLE % body, stages={"able": "able_stage"})
+
+
+def test_a_table_can_say_what_a_stage_can_do_here_and_what_would_let_it_do_more(docparse, able):
+    able(CAPABLE)
+
+    lines = [line.strip() for line in docparse("stages", "-v").out.splitlines()]
+
+    assert "figures: always" in lines
+    assert "speed: ten times (not here: pip install 'able[fast]')" in lines
+
+
+def test_programs_are_told_what_a_stage_can_do(able, listed):
+    able(CAPABLE)
+
+    assert [(each["name"], each["enabled"]) for each in listed()["able"]["capabilities"]] == [
+        ("figures", True),
+        ("speed", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return 1 / 0", "docparse_capabilities() raised ZeroDivisionError: division by zero"),
+        ("return ['OCR']", "docparse_capabilities() must return Capability objects, not 'OCR'"),
+    ],
+)
+def test_a_stage_that_cannot_say_what_it_can_do_is_not_broken(able, listed, body, problem):
+    able(body)
+
+    row = listed()["able"]
+
+    assert (row["status"], [each["summary"] for each in row["capabilities"]]) == ("ok", [problem])
 
 
 BROKEN = {

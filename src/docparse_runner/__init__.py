@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from docparse_runner._capability import Capability
     from docparse_runner._context import Progress, Running, StageContext, StageHooks
     from docparse_runner._engine import run_stage
     from docparse_runner._model import (
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "API_VERSION": "_model",
+    "Capability": "_capability",
     "Category": "errors",
     "DocparseError": "errors",
     "FailureSample": "_outcome",
@@ -61,6 +63,7 @@ _HOME = {
 
 __all__ = [
     "API_VERSION",
+    "Capability",
     "Category",
     "DocparseError",
     "FailureSample",

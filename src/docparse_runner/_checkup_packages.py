@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from typing import Any, NamedTuple
 
+import attrs
+
+from docparse_runner._capability import Capability
 from docparse_runner._checkup import Finding, Level
 from docparse_runner._entry_points import COMMANDS, EXECUTORS, STAGES, WATCHERS, Listed, listed
 from docparse_runner._graph import members_of
@@ -47,6 +50,7 @@ def packages(stages: Iterable[Installed]) -> Iterator[Finding]:
             remedy="for example: pip install docparse-doctags",
         )
     yield from map(_stage, stages)
+    yield from (_capability(each.name, capability) for each in stages for capability in each.capabilities())
     yield from _makers(stages)
     yield from _watchers()
     plugins = [entry for group in _GROUPS for entry in listed(group)]
@@ -67,6 +71,14 @@ def _stage(found: Installed) -> Finding:
         return Finding(topic="stage", text=text, level=Level.FIX, remedy=found.remedy, data=data)
     data |= {"stage_version": found.stage.version, "api": found.stage.api}
     return Finding(topic="stage", text=f"{found.name} {found.stage.version} of {package}", data=data)
+
+
+def _capability(stage: str, found: Capability) -> Finding:
+    data = {"stage": stage, **attrs.asdict(found)}
+    if found.enabled:
+        return Finding(topic=stage, text=f"{found.name}: {found.summary}", data=data)
+    text = f"no {found.name}: {found.summary}"
+    return Finding(topic=stage, text=text, level=Level.NOTE, remedy=found.remedy, data=data)
 
 
 def _makers(stages: list[Installed]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from docparse_runner._capability import Capability
 from docparse_runner._entry_points import STAGES, Listed, listed
 from docparse_runner._model import Output, Stage
 from docparse_runner._plugins import load_stage
@@ -42,6 +43,16 @@ class Installed:
     def consumes(self) -> tuple[str, ...]:
         """The kinds that the stage consumes, as far as it can be asked."""
         return tuple(self.stage.consumes) if self.stage else ()
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Return what the stage can do here and what would let it do more; of one that cannot say it, why not."""
+        if self.stage is None:
+            return ()
+        try:
+            return load_stage(self.name).capabilities()
+        except PluginError as error:
+            remedy = f"tell the authors of {self.entry.distribution}; its runs are not concerned"
+            return (Capability(name="list of capabilities", summary=error.problem, enabled=False, remedy=remedy),)
 
 
 def installed_stages() -> list[Installed]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from docparse_runner import hookspecs
+from docparse_runner._capability import Capability
 from docparse_runner._entry_points import STAGES, WATCHERS, listed, load_entry, nearest
 from docparse_runner._model import API_VERSION, RESERVED_NAMES, ItemOutcome, Output, Stage, WorkItem
 from docparse_runner._options import specs_of
@@ -163,6 +164,20 @@ class StagePlugin:
         if isinstance(answer, str) or not all(isinstance(each, str) for each in problems):
             raise PluginError(self.name, f"docparse_validate() must return sentences, not {answer!r}")
         return problems
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Return what ``docparse_capabilities`` says; nothing without it.
+
+        Raises:
+            PluginError: it raised, or returned something else.
+        """
+        try:
+            found = tuple(self._hook.docparse_capabilities() or ())
+        except Exception as error:  # the stage's own code
+            raise PluginError(self.name, f"docparse_capabilities() raised {type(error).__name__}: {error}") from error
+        if wrong := [each for each in found if not isinstance(each, Capability)]:
+            raise PluginError(self.name, f"docparse_capabilities() must return Capability objects, not {wrong[0]!r}")
+        return found
 
     def lifecycle(self) -> "Listener":
         """Return the stage's own lifecycle hooks."""

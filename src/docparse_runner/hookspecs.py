@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from docparse_runner._capability import Capability
     from docparse_runner._context import Progress, StageContext
     from docparse_runner._model import ItemOutcome, Stage, WorkItem
     from docparse_runner._outcome import StageOutcome
@@ -89,6 +90,16 @@ def docparse_validate(item: "WorkItem", context: "StageContext") -> Iterable[str
     """
 
 
+@hookspec(firstresult=True)
+def docparse_capabilities() -> "Iterable[Capability]":  # type: ignore[empty-body]  # a hookspec has no body
+    """Called by ``docparse doctor`` and ``docparse stages``, in the parent; optional.
+
+    Must be cheap: it looks for packages and programs, and imports nothing heavy.
+    Returns a ``Capability`` for what the stage always does and for each thing that an extra, or a program beside it,
+    enables. An exception is told of by these two commands and harms nothing else.
+    """
+
+
 @hookspec
 def docparse_before_stage(context: "StageContext") -> None:
     """Called once a run, in the parent, before the first item, of the stage and of every watcher.
@@ -132,5 +143,12 @@ def docparse_after_stage(outcome: "StageOutcome", context: "StageContext") -> "M
     """
 
 
-STAGE_HOOKS = ("docparse_stage", "docparse_resolve", "docparse_plan", "docparse_worker", "docparse_validate")
+STAGE_HOOKS = (
+    "docparse_stage",
+    "docparse_resolve",
+    "docparse_plan",
+    "docparse_worker",
+    "docparse_validate",
+    "docparse_capabilities",
+)
 """Answered by the one stage that runs; a watcher that implements one is refused."""

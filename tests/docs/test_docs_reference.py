@@ -74,7 +74,7 @@ def test_every_command_is_documented():
 def test_every_hook_is_documented():
     hooks = [name for name in vars(hookspecs) if name.startswith("docparse_")]
 
-    assert len(hooks) == 10
+    assert len(hooks) == 11
     assert [name for name in hooks if f"## {name}(" not in reference("hooks.md")] == []
 
 

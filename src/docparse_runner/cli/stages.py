@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import attrs
 import click
 
 from docparse_runner import _graph
+from docparse_runner._capability import Capability
 from docparse_runner._installed import Installed, installed_stages
 from docparse_runner.cli import _params
 
@@ -28,6 +30,7 @@ def _plain(found: Installed) -> dict[str, Any]:
         "api": found.stage.api,
         "consumes": list(found.consumes),
         "produces": list(found.produces),
+        "capabilities": [attrs.asdict(each) for each in found.capabilities()],
     }
 
 
@@ -51,6 +54,11 @@ def _table(stages: Sequence[Installed], *, verbose: bool) -> Iterator[str]:
             yield f"{place}to do: {each.remedy}"
         if verbose and each.stage:
             yield f"{place}{each.stage.summary}"
+            yield from (f"{place}{line}" for line in map(_told, each.capabilities()))
+
+
+def _told(found: Capability) -> str:
+    return f"{found.name}: {found.summary}" + ("" if found.enabled else f" (not here: {found.remedy})")
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -77,7 +85,7 @@ stages = _params.command(
         _params.GroupedOption(
             ["--graph"], is_flag=True, help="Show which stage makes what another one reads.", group="Output"
         ),
-        *_params.output_options("what each stage does"),
+        *_params.output_options("what each stage does, and what an extra would add"),
     ],
     "List the installed stages: what they consume and produce; broken ones with the reason and what to do.\n\n"
     "version is the stage's own, which decides what is done again; api is the version of the plugin contract.",

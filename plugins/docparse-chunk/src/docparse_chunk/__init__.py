@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from docparse_chunk._options import Options
-from docparse_runner import ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
+from docparse_runner import Capability, ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
 
 
 def _produces(options: Options) -> Mapping[str, Output]:
@@ -36,6 +36,14 @@ def docparse_resolve(context: StageContext) -> Mapping[str, Any]:
     from docparse_chunk._worker import resolve  # noqa: PLC0415 - the tokenizer is read only when a run needs it
 
     return resolve(context)
+
+
+@hookimpl
+def docparse_capabilities() -> Iterable[Capability]:
+    """Say which tokenizers and formats are here, and what would bring the others."""
+    from docparse_chunk._capabilities import capabilities  # noqa: PLC0415 - only two commands ask
+
+    return capabilities()
 
 
 @hookimpl

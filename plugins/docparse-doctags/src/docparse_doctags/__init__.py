@@ -3,12 +3,12 @@
 Reads the user's files. Writes ``.docling.json``, the canonical DoclingDocument, and ``.doctags``, derived from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from docparse_doctags._formats import PATTERNS
 from docparse_doctags._ladder import RUNGS
 from docparse_doctags._options import Options
-from docparse_runner import ItemOutcome, Output, Stage, StageContext, StageOutcome, WorkItem, hookimpl
+from docparse_runner import Capability, ItemOutcome, Output, Stage, StageContext, StageOutcome, WorkItem, hookimpl
 
 _ALWAYS = {"docling": Output(".docling.json"), "doctags": Output(".doctags", required=False)}
 _EXPORTS = {
@@ -47,6 +47,14 @@ def docparse_resolve(context: StageContext) -> Mapping[str, str]:
     from docparse_doctags._choice import resolved  # noqa: PLC0415 - listing the stages needs none of it
 
     return resolved(context.options)
+
+
+@hookimpl
+def docparse_capabilities() -> Iterable[Capability]:
+    """Say which formats are converted here, and what would enable the rest."""
+    from docparse_doctags._capabilities import capabilities  # noqa: PLC0415 - only two commands ask
+
+    return capabilities()
 
 
 @hookimpl

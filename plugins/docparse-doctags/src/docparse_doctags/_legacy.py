@@ -19,6 +19,11 @@ _STREAMS = (
 _OPEN = "save it in a current format, or run again with --legacy-office --retry-quarantined"
 
 
+def libreoffice() -> str | None:
+    """Return the program, or None where it is not installed."""
+    return shutil.which("soffice") or shutil.which("libreoffice")
+
+
 def legacy_ending(data: bytes) -> str | None:
     """Return the ending of a legacy file by what is in its OLE container, or None."""
     return next((ending for name, ending in _STREAMS if name.encode("utf-16-le") in data), None)
@@ -43,7 +48,7 @@ def modernised(path: Path, ending: str, scratch: Path) -> tuple[Path, str]:
     Raises:
         StageError: LibreOffice is not installed, or cannot read the file.
     """
-    program = shutil.which("soffice") or shutil.which("libreoffice")
+    program = libreoffice()
     if program is None:
         msg = "--legacy-office needs LibreOffice, and there is no soffice on the PATH: install it"
         raise StageError(msg, category=Category.CONFIG)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docparse_embed._options import Options
-from docparse_runner import ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
+from docparse_runner import Capability, ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
 
 if TYPE_CHECKING:
     from docparse_embed._queries import QueryEncoder
@@ -22,6 +22,7 @@ __all__ = [
     "docparse_after_item",
     "docparse_after_stage",
     "docparse_before_stage",
+    "docparse_capabilities",
     "docparse_resolve",
     "docparse_stage",
     "docparse_validate",
@@ -67,6 +68,14 @@ def docparse_before_stage(context: StageContext) -> None:
 
     _agreement.check(context)
     _corpus.begin(context.run_id)
+
+
+@hookimpl
+def docparse_capabilities() -> Iterable[Capability]:
+    """Say what runs models here, and what would bring more."""
+    from docparse_embed._capabilities import capabilities  # noqa: PLC0415 - only two commands ask
+
+    return capabilities()
 
 
 @hookimpl

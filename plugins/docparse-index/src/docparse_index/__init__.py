@@ -6,14 +6,14 @@ gets a receipt, its declared output; a document that is gone leaves the index in
 from Python.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docparse_index._hit import Filters, Hit, Neighbour
 from docparse_index._options import Options
-from docparse_runner import ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
+from docparse_runner import Capability, ItemOutcome, Output, Stage, StageContext, WorkItem, hookimpl
 
 if TYPE_CHECKING:
     from docparse_index._search import Index
@@ -23,6 +23,7 @@ __all__ = [
     "Hit",
     "Neighbour",
     "Options",
+    "docparse_capabilities",
     "docparse_resolve",
     "docparse_stage",
     "docparse_worker",
@@ -55,6 +56,14 @@ def docparse_resolve(context: StageContext) -> Mapping[str, object]:
     from docparse_index._active import resolve  # noqa: PLC0415 - listing the stages needs none of it
 
     return resolve(context.options, context.workspace.root, create=not context.runner.dry_run)
+
+
+@hookimpl
+def docparse_capabilities() -> Iterable[Capability]:
+    """Say which sinks are here, and what would bring the others."""
+    from docparse_index._capabilities import capabilities  # noqa: PLC0415 - only two commands ask
+
+    return capabilities()
 
 
 @hookimpl
