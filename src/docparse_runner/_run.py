@@ -218,34 +218,22 @@ class Run:
     def _progress(self, now: float) -> Progress:
         busy = self._executor.busy() if self._executor else []
         peak, cpu = self._executor.usage() if self._executor else (0, 0.0)
-        tally = self._tally
-        return Progress(
-            planned=tally.planned,
+        running = tuple(
+            Running(
+                worker=each.worker,
+                item_id=self._jobs[each.number].item.item_id,
+                seconds=now - each.since,
+                share_done=each.share_done,
+            )
+            for each in busy
+            if each.number in self._jobs
+        )
+        return self._tally.progress(
             total=self._parts.plan.total_items,
-            succeeded=tally.succeeded,
-            partial=tally.partial,
-            skipped=tally.skipped,
-            failed=tally.failed,
-            cancelled=tally.cancelled,
             elapsed_s=now - self._started,
-            exec_p50_ms=tally.execution.quantile(0.5) * 1000,
-            exec_p95_ms=tally.execution.quantile(0.95) * 1000,
-            exec_p99_ms=tally.execution.quantile(0.99) * 1000,
-            children_cpu_s=cpu,
             peak_rss=peak,
-            error_counts=dict(tally.error_counts),
-            reasons=dict(tally.reasons),
-            slowest=tally.slowest_first(),
-            running=tuple(
-                Running(
-                    worker=each.worker,
-                    item_id=self._jobs[each.number].item.item_id,
-                    seconds=now - each.since,
-                    share_done=each.share_done,
-                )
-                for each in busy
-                if each.number in self._jobs
-            ),
+            cpu_s=cpu,
+            running=running,
         )
 
     # --- plan and decide

@@ -4,9 +4,11 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
+from docparse_runner._context import Progress, Running
 from docparse_runner._model import Status
 from docparse_runner._outcome import FailureSample, StageOutcome
 from docparse_runner._row import ErrorRecord
@@ -115,7 +117,7 @@ class Tally:
         if len(problems) > _KEPT:
             self.notes.append(f"… and {len(problems) - _KEPT} more that cannot be listed")
 
-    def slowest_first(self) -> tuple[tuple[str, float], ...]:
+    def _slowest_first(self) -> tuple[tuple[str, float], ...]:
         """Return (item id, seconds) of the slowest items, slowest first."""
         return tuple((item_id, seconds) for seconds, item_id in sorted(self.slowest, reverse=True))
 
@@ -130,31 +132,50 @@ class Tally:
         return StageOutcome(
             stage_name=stage,
             run_id=run_id,
-            planned=self.planned,
             scheduled=self.scheduled,
-            succeeded=self.succeeded,
-            partial=self.partial,
-            skipped=self.skipped,
             up_to_date=self.up_to_date,
             quarantined=self.quarantined,
             waiting=self.waiting,
-            failed=self.failed,
-            cancelled=self.cancelled,
             gone=self.gone,
             wall_ms=wall_s * 1000,
             queue_p50_ms=self.queue.quantile(0.5) * 1000,
             queue_p95_ms=self.queue.quantile(0.95) * 1000,
-            exec_p50_ms=self.execution.quantile(0.5) * 1000,
-            exec_p95_ms=self.execution.quantile(0.95) * 1000,
-            exec_p99_ms=self.execution.quantile(0.99) * 1000,
             items_per_s=ended / wall_s if wall_s > 0 else 0.0,
             children_cpu_s=cpu_s,
             peak_rss=peak_rss,
             stop_reason=stop_reason,
             exit_code=exit_code,
             errors=tuple(self.errors),
-            error_counts=dict(self.error_counts),
-            reasons=dict(self.reasons),
-            slowest=self.slowest_first(),
             notes=tuple(notes),
+            **self._so_far(),
         )
+
+    def progress(
+        self, *, total: int | None, elapsed_s: float, peak_rss: int, cpu_s: float, running: tuple[Running, ...]
+    ) -> Progress:
+        """Return how far the run is."""
+        return Progress(
+            total=total,
+            elapsed_s=elapsed_s,
+            children_cpu_s=cpu_s,
+            peak_rss=peak_rss,
+            running=running,
+            **self._so_far(),
+        )
+
+    def _so_far(self) -> dict[str, Any]:
+        """Return the fields that an outcome and the progress towards it share."""
+        return {
+            "planned": self.planned,
+            "succeeded": self.succeeded,
+            "partial": self.partial,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "cancelled": self.cancelled,
+            "exec_p50_ms": self.execution.quantile(0.5) * 1000,
+            "exec_p95_ms": self.execution.quantile(0.95) * 1000,
+            "exec_p99_ms": self.execution.quantile(0.99) * 1000,
+            "error_counts": dict(self.error_counts),
+            "reasons": dict(self.reasons),
+            "slowest": self._slowest_first(),
+        }
