@@ -287,10 +287,18 @@ def schema(described: type[Any], title: str) -> str:
         definition["description"] = docstring.partition("\n")[0]
         for field, text in section(docstring, "Attributes"):
             definition["properties"][field]["description"] = text.replace("``", "`")
-        for value in definition["properties"].values():
-            value.pop("propertyNames", None)  # told by msgspec from 0.23 on; any release must write the same page
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return json.dumps(head | found, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(stable(head | found), indent=2, ensure_ascii=False) + "\n"
+
+
+def stable(value: Any) -> Any:
+    """Return a schema in the form that it has under any release of msgspec: no names of keys, alternatives sorted."""
+    if isinstance(value, list):
+        return [stable(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: stable(each) for key, each in value.items() if key != "propertyNames"}
+    return kept | ({"anyOf": sorted(kept["anyOf"], key=json.dumps)} if "anyOf" in kept else {})
 
 
 def run() -> None:

@@ -1,6 +1,7 @@
 """The rows of the chunks' files."""
 
 import hashlib
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -206,5 +207,8 @@ def _sha256(text: str) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a row."""
-    return msgspec.json.schema(ChunkRow)
+    """Return the JSON Schema (2020-12) of a row, the same with every release of msgspec."""
+    schema = msgspec.json.schema(ChunkRow)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])  # indented before msgspec 0.23
+    return schema
