@@ -69,14 +69,17 @@ class Pipeline:
         context.resolved = docparse_index.docparse_resolve(context)
         return context
 
-    def item(self, doc_id: str, rows: list[dict], vectors: np.ndarray, **footer: object) -> WorkItem:
+    def item(self, doc_id: str, rows: list[dict], vectors: np.ndarray | None, **footer: object) -> WorkItem:
         chunks = self.root / "chunks" / f"{doc_id}.chunks.jsonl"
         embeddings = self.root / "embeddings" / f"{doc_id}.vectors.parquet"
         receipt = self.root / "indexed" / f"{doc_id}.indexed.json"
         for path in (chunks, embeddings, receipt):
             path.parent.mkdir(parents=True, exist_ok=True)
         chunks.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        write_vectors(embeddings, [row["chunk_id"] for row in rows], vectors, **footer)
+        if vectors is None:
+            write_words(embeddings, rows)
+        else:
+            write_vectors(embeddings, [row["chunk_id"] for row in rows], vectors, **footer)
         return WorkItem(
             item_id=doc_id, inputs={"chunks": chunks, "embeddings": embeddings}, outputs={"indexed": receipt}
         )
@@ -89,6 +92,10 @@ class Pipeline:
         """Index a document of these texts with vectors of noise."""
         rows = chunk_rows(doc_id, texts, **columns)
         return self.run(self.item(doc_id, rows, noise(texts)))[0]
+
+    def add_words(self, doc_id: str, *texts: str) -> ItemOutcome:
+        """Index a document that the stage embed made no dense vectors of."""
+        return self.run(self.item(doc_id, chunk_rows(doc_id, texts), None))[0]
 
     def remove(self, doc_id: str) -> ItemOutcome:
         return self.run(WorkItem(item_id=doc_id, removed=True))[0]
@@ -120,6 +127,21 @@ def write_vectors(path: Path, chunk_ids: list[str], vectors: np.ndarray, **foote
     dense = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     table = pa.table({"chunk_id": pa.array(chunk_ids, pa.string()), "dense": dense})
     pq.write_table(table.replace_schema_metadata({"docparse": json.dumps(metadata)}), path)
+
+
+def write_words(path: Path, rows: list[dict]) -> None:
+    """Write what the stage embed writes of the family lexical alone."""
+    words = [sorted(set(row["text"].split())) for row in rows]
+    table = pa.table(
+        {
+            "chunk_id": pa.array([row["chunk_id"] for row in rows], pa.string()),
+            "lexical_terms": pa.array(words, pa.list_(pa.string())),
+            "lexical_counts": pa.array([[1] * len(each) for each in words], pa.list_(pa.int32())),
+            "lexical_length": pa.array([len(each) for each in words], pa.int32()),
+        }
+    )
+    footer = {"schema_version": 1, "families": ["lexical"], "lexical": {"tokenizer": "words"}}
+    pq.write_table(table.replace_schema_metadata({"docparse": json.dumps(footer)}), path)
 
 
 @pytest.fixture

@@ -121,6 +121,34 @@ def test_a_mixture_of_models_is_said(run, library_texts, warm, make_rows, minilm
     assert "1 of 3 chunks have vectors of another model" in result.stderr
 
 
+def test_chunks_without_vectors_are_said(run, library_texts, warm, make_rows, minilm):
+    warm.add_words("words.pdf", "a duck")
+    texts = library_texts["zoo/duck.pdf"]
+    footer = {"model": minilm.found.name, "model_digest": minilm.found.digest, "provider": "sentence-transformers"}
+    rows = make_rows("vectors.pdf", texts)
+    warm.run(warm.item("vectors.pdf", rows, minilm.encoder.encode_documents(texts), **footer))
+
+    hybrid, dense = run("duck", "--json", root=warm.root), run("duck", "--mode", "dense", "--json", root=warm.root)
+
+    assert {hit["doc_id"] for hit in json.loads(hybrid.stdout)["hits"]} == {"words.pdf", "vectors.pdf"}
+    assert {hit["doc_id"] for hit in json.loads(dense.stdout)["hits"]} == {"vectors.pdf"}
+    for each in (hybrid, dense):
+        assert each.stderr.startswith("docparse search: 1 of 3 chunks have no vectors, and are found by their words")
+
+
+def test_an_index_without_vectors_is_searched_by_words_and_it_is_said(run, pipeline):
+    pipeline.add_words("a.pdf", "a duck")
+
+    by_default, hybrid = run("duck", "--json", root=pipeline.root), run("duck", "--mode", "hybrid", root=pipeline.root)
+
+    assert json.loads(by_default.stdout)["mode"] == "lexical"
+    assert by_default.stderr.startswith("docparse search: by words only, since the index has no vectors: `docparse run")
+    assert "a.pdf" in hybrid.stdout
+    assert hybrid.stderr.startswith("docparse search: 1 of 1 chunks have no vectors")
+    with pytest.raises(UsageError, match="the index has no vectors"):
+        run("duck", "--mode", "dense", root=pipeline.root)
+
+
 def test_the_command_is_found_by_docparse_and_errors_exit_with_2(tmp_path):
     docparse = Path(sys.executable).parent / "docparse"
 

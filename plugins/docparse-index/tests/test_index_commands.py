@@ -47,6 +47,7 @@ def test_a_good_index_has_no_problems(pipeline):
         ("DELETE FROM vectors WHERE id = 1", "1 chunks have no vector"),
         ("INSERT INTO vectors VALUES (77, 1, x'00')", "1 vectors have no chunk"),
         ("UPDATE vectors SET vector = x'00' WHERE id = 1", "1 vectors are not as long as their model says"),
+        ("UPDATE documents SET model = NULL", "2 vectors are of another model than their document says"),
         ("UPDATE documents SET chunks = 7", "a.pdf has another number of chunks than its receipt says"),
         ("UPDATE chunks SET text = 'other' WHERE id = 1", "the words are not those of the chunks"),
         ("DELETE FROM chunks; DELETE FROM documents", "a.pdf has a receipt and is not in the index"),

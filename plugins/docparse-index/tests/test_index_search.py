@@ -346,6 +346,17 @@ def test_an_empty_index_has_no_hits_and_no_model(pipeline):
             index.search("duck")
 
 
+def test_an_index_without_vectors_is_searched_by_words_and_opens_no_model(pipeline):
+    pipeline.add_words("a.pdf", "a duck")
+
+    with open_index(pipeline.root) as index:
+        found = [index.search("duck", mode=mode)[0].doc_id for mode in ("hybrid", "lexical")]
+        with pytest.raises(UsageError, match=r"^the index has no vectors: `docparse run embed --families dense` and"):
+            index.search("duck", mode="dense")
+
+    assert found == ["a.pdf", "a.pdf"]
+
+
 def test_an_empty_index_has_no_vectors(pipeline):
     pipeline.context()
 

@@ -43,9 +43,11 @@ def write(made, make_rows, make_noise):
     sink, place = made
 
     def upsert(doc_id, *texts, model=MODEL, **columns):
-        vectors = make_noise(texts, dimension=model.dimension)
         rows = make_rows(doc_id, texts, **columns)
-        chunks = [Chunk(row=row, vector=vector.tobytes()) for row, vector in zip(rows, vectors, strict=True)]
+        vectors = [None] * len(texts)
+        if model is not None:
+            vectors = [vector.tobytes() for vector in make_noise(texts, dimension=model.dimension)]
+        chunks = [Chunk(row=row, vector=vector) for row, vector in zip(rows, vectors, strict=True)]
         with sink.open_writer(place) as writer:
             return writer.upsert(Document(doc_id=doc_id, digest=f"sha256:{doc_id}", model=model, chunks=chunks))
 
@@ -252,3 +254,37 @@ def test_a_newer_model_is_the_one_that_is_searched(made, write, find):
     assert held.model.digest == "sha256:new"
     assert texts(find("x", like="x")) == ["common two"]
     assert texts(find("common")) == ["common one", "common two"]
+
+
+def held(made):
+    sink, place = made
+    assert list(sink.problems(place)) == []
+    with sink.open_reader(place) as reader, reader.snapshot() as contents:
+        return contents
+
+
+@pytest.mark.parametrize("first", ["a.pdf", "b.pdf"])
+def test_a_document_without_vectors_is_found_by_its_words_alone(made, write, find, first):
+    models = {"a.pdf": MODEL, "b.pdf": None}
+    for doc_id in sorted(models, key=lambda each: each != first):
+        write(doc_id, f"common {doc_id}", model=models[doc_id])
+
+    contents = held(made)
+    assert (contents.chunks, contents.searchable, contents.without_vectors, contents.left_behind) == (2, 1, 1, 0)
+    assert contents.model == MODEL
+    assert texts(find("common")) == texts(find("common", like="x", mode="hybrid")) == ["common a.pdf", "common b.pdf"]
+    assert texts(find("common", like="x")) == ["common a.pdf"]
+
+
+def test_a_document_gets_vectors_and_loses_them(made, write, find):
+    write("a.pdf", "common", model=None)
+    without = held(made)
+    write("a.pdf", "common")
+    found = texts(find("x", like="x"))
+    write("a.pdf", "common", model=None)
+
+    assert (without.model, without.without_vectors, without.searchable) == (None, 1, 0)
+    assert found == ["common"]
+    assert held(made) == attrs.evolve(without, revision=held(made).revision)
+    assert texts(find("common")) == ["common"]
+    assert texts(find("common", mode="hybrid")) == ["common"]

@@ -102,6 +102,44 @@ def test_a_document_without_chunks_is_known_and_empty(pipeline, make_noise):
     assert dump(pipeline)["documents"] == [("a.pdf", 0)]
 
 
+def test_a_document_with_vectors_of_other_families_only_is_stored_without(pipeline):
+    pipeline.add("a.pdf", "one", "two")
+
+    outcome = pipeline.add_words("a.pdf", "one", "three")
+
+    receipt = json.loads((pipeline.root / "indexed" / "a.pdf.indexed.json").read_text())
+    assert outcome.metrics == {"chunks": 2}
+    assert (receipt["chunks"], receipt["model_digest"]) == (2, None)
+    connection = sqlite3.connect(pipeline.database)
+    assert connection.execute("SELECT text FROM chunks ORDER BY id").fetchall() == [("one",), ("three",)]
+    assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
+    connection.close()
+
+
+def test_other_families_of_other_chunks_are_an_input_error(pipeline, make_rows):
+    item = pipeline.item("a.pdf", make_rows("a.pdf", ["one"]), None)
+    item.inputs["chunks"].write_text(json.dumps(make_rows("b.pdf", ["one"])[0]) + "\n")
+
+    with pytest.raises(StageError, match="are not of the chunks") as caught:
+        pipeline.run(item)
+
+    assert caught.value.category == "input"
+
+
+@pytest.mark.parametrize("families", [None, [], ["dense"], "lexical"])
+def test_a_file_that_should_have_dense_vectors_and_has_none_is_an_input_error(pipeline, make_rows, families):
+    item = pipeline.item("a.pdf", make_rows("a.pdf", ["one"]), None)
+    table = pq.read_table(item.inputs["embeddings"])
+    footer = json.dumps({"families": families})
+    pq.write_table(table.replace_schema_metadata({"docparse": footer}), item.inputs["embeddings"])
+
+    with pytest.raises(StageError, match=r"a\.pdf\.vectors\.parquet is not what the stage embed writes") as caught:
+        pipeline.run(item)
+
+    assert caught.value.category == "input"
+
+
 def test_vectors_are_joined_by_chunk_id_whatever_their_order(pipeline, make_rows, make_noise):
     rows, vectors = make_rows("a.pdf", ["one", "two"]), make_noise(["one", "two"])
     item = pipeline.item("a.pdf", rows, vectors)
@@ -332,7 +370,7 @@ def test_a_store_that_was_deleted_during_a_run_stops_it(pipeline):
     [
         (
             "UPDATE meta SET schema_version = 99",
-            "has schema 99, and this docparse-index reads schema 2: run `docparse index rebuild`",
+            "has schema 99, and this docparse-index reads schema 3: run `docparse index rebuild`",
         ),
         ("DROP TABLE meta", "is a database but not an index"),
     ],

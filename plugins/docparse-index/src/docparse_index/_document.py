@@ -55,11 +55,11 @@ class Chunk:
 
     Attributes:
         row: as it was written, ``chunk_id`` and ``text`` being there.
-        vector: little-endian float32.
+        vector: little-endian float32, or None when the document has no vectors.
     """
 
     row: Mapping[str, Any]
-    vector: bytes
+    vector: bytes | None
 
 
 @attrs.frozen(kw_only=True)
@@ -69,13 +69,13 @@ class Document:
     Attributes:
         doc_id: its id.
         digest: ``sha256:…`` of its file, or empty when that is not known.
-        model: what made the vectors.
+        model: what made the vectors; None when it has none, as of a stage embed that made other families only.
         chunks: its chunks, in their order.
     """
 
     doc_id: str
     digest: str = ""
-    model: Model
+    model: Model | None
     chunks: Iterable[Chunk]
 
 
@@ -93,7 +93,7 @@ class Record:
         kinds: what it consists of.
         boxes: JSON.
         metadata: JSON: every other column.
-        vector: little-endian float32.
+        vector: little-endian float32, or None.
     """
 
     chunk_id: str
@@ -105,7 +105,7 @@ class Record:
     kinds: list[str]
     boxes: str
     metadata: str
-    vector: bytes
+    vector: bytes | None
 
 
 def records(chunks: Iterable[Chunk]) -> Iterator[Record]:

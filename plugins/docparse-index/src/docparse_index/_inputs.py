@@ -16,7 +16,7 @@ _NEEDED = {"model": str, "model_digest": str, "provider": str, "dimension": int,
 
 
 def read_document(item: WorkItem, digest: str = "") -> Document:
-    """Return the document's chunks with their vectors.
+    """Return the document's chunks with their vectors, where it has any.
 
     Args:
         item: the document.
@@ -52,31 +52,51 @@ def _are(kind: type, value: object) -> bool:
     return value is None or (isinstance(value, list) and all(isinstance(each, kind) for each in value))
 
 
-def _read_vectors(path: Path) -> tuple[Model, dict[str, bytes]]:
-    """Return the model and chunk id → little-endian float32 bytes."""
+def _read_vectors(path: Path) -> tuple[Model | None, Mapping[str, bytes | None]]:
+    """Return the model and chunk id → little-endian float32 bytes; None for each when there are other families only."""
     try:
-        table = pq.read_table(path, columns=["chunk_id", "dense"])
+        with pq.ParquetFile(path) as file:
+            footer = _footer(file.schema_arrow.metadata or {})
+            table = file.read(columns=["chunk_id", "dense"])
+            chunk_ids = table["chunk_id"].to_pylist()
+            if _has_others_only(footer):
+                return None, dict.fromkeys(chunk_ids)
+            dense = table["dense"].combine_chunks()
     except (pa.ArrowInvalid, OSError, KeyError) as error:
         msg = f"{path.name} is not what the stage embed writes: {error}"
         raise StageError(msg, category=Category.INPUT) from error
-    model = _model(path, table.schema.metadata or {})
-    dense = table["dense"].combine_chunks()
+    model = _model(path, footer)
+    rows = _checked_vectors(dense, model, path)
+    return model, {chunk_id: row.tobytes() for chunk_id, row in zip(chunk_ids, rows, strict=True)}
+
+
+def _checked_vectors(dense: Any, model: Model, path: Path) -> Any:
+    """Return the column as a little-endian float32 array (n, dimension)."""
     if not pa.types.is_fixed_size_list(dense.type) or dense.type.list_size != model.dimension:
         msg = f"{path.name} holds {dense.type} and its footer says {model.dimension} dimensions"
         raise StageError(msg, category=Category.INPUT)
-    rows = dense.flatten().to_numpy(zero_copy_only=False).reshape(len(table), model.dimension).astype("<f4", copy=False)
+    rows = dense.flatten().to_numpy(zero_copy_only=False).reshape(len(dense), model.dimension).astype("<f4", copy=False)
     if not np.isfinite(rows).all():
         msg = f"{path.name} holds NaN or infinite values"
         raise StageError(msg, category=Category.INPUT)
-    return model, {chunk_id: row.tobytes() for chunk_id, row in zip(table["chunk_id"].to_pylist(), rows, strict=True)}
+    return rows
 
 
-def _model(path: Path, metadata: Mapping[bytes, bytes]) -> Model:
+def _footer(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     try:
         footer = json.loads(metadata.get(b"docparse", b"{}"))
     except ValueError:
-        footer = {}
-    footer = footer if isinstance(footer, dict) else {}
+        return {}
+    return footer if isinstance(footer, dict) else {}
+
+
+def _has_others_only(footer: Mapping[str, Any]) -> bool:
+    """Return whether the file was written without dense vectors: they were not asked for, or failed."""
+    families = footer.get("families")
+    return isinstance(families, list) and bool(families) and "dense" not in families
+
+
+def _model(path: Path, footer: Mapping[str, Any]) -> Model:
     missing = [name for name, kind in _NEEDED.items() if not isinstance(footer.get(name), kind)]
     if missing:
         msg = f"the footer of {path.name} does not say {', '.join(missing)}: it is not what the stage embed writes"

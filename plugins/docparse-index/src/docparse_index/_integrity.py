@@ -8,12 +8,19 @@ from docparse_index._contents import read_contents
 from docparse_index._store import open_store
 
 _COUNTS = {
-    "SELECT count(*) FROM chunks WHERE id NOT IN (SELECT id FROM vectors)": "chunks have no vector",
+    """
+    SELECT count(*) FROM chunks JOIN documents USING (doc_id)
+    WHERE model IS NOT NULL AND id NOT IN (SELECT id FROM vectors)
+    """: "chunks have no vector",
     "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT id FROM chunks)": "vectors have no chunk",
     "SELECT count(*) FROM vectors JOIN models ON models.id = model WHERE length(vector) != 4 * dimension": (
         "vectors are not as long as their model says"
     ),
     "SELECT count(*) FROM vectors WHERE model NOT IN (SELECT id FROM models)": "vectors are of no known model",
+    """
+    SELECT count(*) FROM vectors JOIN chunks USING (id) JOIN documents USING (doc_id)
+    WHERE vectors.model IS NOT documents.model
+    """: "vectors are of another model than their document says",
     "SELECT count(*) FROM chunks WHERE doc_id NOT IN (SELECT doc_id FROM documents)": "chunks are of no document",
     """
     SELECT count(*) FROM documents WHERE chunks != (SELECT count(*) FROM chunks WHERE chunks.doc_id = documents.doc_id)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NO_FILTERS = Filters()
+_EMPTY = "the index is empty; run `docparse run all` first"
+_NO_VECTORS = (
+    "the index has no vectors: `docparse run embed --families dense` and `docparse run index` add them, or search with "
+    "--mode lexical"
+)
 _DEEPER = 4
 
 
@@ -65,9 +70,10 @@ class Index:
         """Open the model of the index, as the first search that needs it would.
 
         Raises:
-            UsageError: it is not to be had here, or is another one; the message says what to do.
+            UsageError: it is not to be had here, or is another one, or the index has no vectors; the message says what
+                to do.
         """
-        self._encoder(self.contents().model)
+        self._encoder(self.contents())
 
     def search(  # noqa: PLR0913 - one argument for each thing that a search can be told
         self,
@@ -85,7 +91,8 @@ class Index:
         Args:
             query: a person's words, in any language; ``"a phrase"``, ``prefix*``, ``-excluded``, ``AND``, ``OR`` and
                 ``NOT`` between words are understood, anything else is text.
-            mode: ``hybrid``, ``dense`` (vectors alone) or ``lexical`` (words alone, which needs no model).
+            mode: ``hybrid``, ``dense`` (vectors alone) or ``lexical`` (words alone, which needs no model); in an index
+                without vectors ``hybrid`` finds by words.
             k: how many hits at most.
             fusion: how ``hybrid`` joins the two: ``convex`` or ``rrf``.
             filters: what a chunk must be to be considered.
@@ -93,13 +100,14 @@ class Index:
             group_by: ``document`` for the best chunk of each document only, so that `k` counts documents.
 
         Raises:
-            UsageError: the query is empty, an argument is none of those, or the model of the index is not to be had.
+            UsageError: the query is empty, an argument is none of those, the model of the index is not to be had, or
+                vectors are asked for and there are none.
         """
         request = Request(
             text=query, mode=mode, k=k, fusion=fusion, filters=filters, context=context, group_by=group_by
         )
         with self._reader.snapshot() as contents:
-            vector = None if mode == "lexical" else self._vector(contents.model, request)
+            vector = self._vector(contents, request) if _needs_model(mode, contents) else None
             hits = self._hits(request, vector)
             return [self._with_context(hit, context) for hit in hits] if context else hits
 
@@ -123,19 +131,25 @@ class Index:
             after=tuple(each for each in around if each.seq > hit.seq),
         )
 
-    def _vector(self, model: Model | None, request: Request) -> "NDArray[np.float32]":
-        vector: NDArray[np.float32] = self._encoder(model).encode_query(request.words.spoken)
+    def _vector(self, contents: Contents, request: Request) -> "NDArray[np.float32]":
+        vector: NDArray[np.float32] = self._encoder(contents).encode_query(request.words.spoken)
         return vector
 
-    def _encoder(self, model: Model | None) -> Any:
+    def _encoder(self, contents: Contents) -> Any:
         """Return the open encoder of the current model."""
+        model = contents.model
         if model is None:
-            msg = "the index is empty; run `docparse run all` first"
-            raise UsageError(msg)
+            raise UsageError(_NO_VECTORS if contents.chunks else _EMPTY)
         if self._opened is None or self._opened.model != model:
             opening = open_query_encoder(model, self._model_name, self._cache)
             self._opened = _Opened(model, self._open.enter_context(opening))
         return self._opened.encoder
+
+
+def _needs_model(mode: str, contents: Contents) -> bool:
+    """Return whether the query must become a vector; ``hybrid`` does without where there is none to compare it with."""
+    has_words_only = contents.model is None and contents.chunks > 0
+    return mode == "dense" or (mode == "hybrid" and not has_words_only)
 
 
 def open_at(path: Path, *, model: str | None, url: str | None) -> Index:

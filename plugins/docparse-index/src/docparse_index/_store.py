@@ -2,8 +2,8 @@
 
 The full-text table keeps no text of its own but indexes columns of ``chunks``, folded where ``_folding`` changes them.
 ``_write`` keeps both in step within its transactions; triggers would, too, but FTS5 then flushes after each row, which
-takes four times as long. ``meta.revision`` counts transactions, ``documents.revision`` is that of the document's: the
-one with the highest says which model is current.
+takes four times as long. ``meta.revision`` counts transactions, ``documents.revision`` is that of the document's: of
+those that have vectors, and so a model, the one with the highest says which model is current.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from docparse_runner import Category, StageError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _BUSY_S = 60.0
 _CACHE_KB = -65_536
@@ -32,7 +32,7 @@ CREATE TABLE models (
     UNIQUE (digest, dimension, document_prompt)
 );
 CREATE TABLE documents (
-    doc_id TEXT PRIMARY KEY, digest TEXT NOT NULL, model INTEGER NOT NULL, chunks INTEGER NOT NULL,
+    doc_id TEXT PRIMARY KEY, digest TEXT NOT NULL, model INTEGER, chunks INTEGER NOT NULL,
     revision INTEGER NOT NULL UNIQUE
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_model ON documents (model);

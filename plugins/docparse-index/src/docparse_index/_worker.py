@@ -39,23 +39,23 @@ class _Worker:
         if item.removed:
             return ItemOutcome.success(removed=self.writer.delete(item.item_id))
         document = read_document(item, self.digests.get(item.item_id, ""))
-        count = self.writer.upsert(document)
+        count, model = self.writer.upsert(document), document.model
         receipt = {
             "schema_version": RECEIPT_VERSION,
             "generation": self.writer.generation,
             "doc_id": item.item_id,
             "chunks": count,
-            "model_digest": document.model.digest,
+            "model_digest": model.digest if model else None,
             "digest": _digest(document),
         }
         item.outputs["indexed"].write_text(json.dumps(receipt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return ItemOutcome.success(chunks=count, dimension=document.model.dimension)
+        return ItemOutcome.success(chunks=count, **({"dimension": model.dimension} if model else {}))
 
 
 def _digest(document: Document) -> str:
     """Return ``sha256:…`` over what the index now holds of the document."""
-    total = hashlib.sha256(document.model.digest.encode())
+    total = hashlib.sha256(document.model.digest.encode() if document.model else b"")
     for chunk in document.chunks:
         total.update(json.dumps(chunk.row, sort_keys=True, default=str).encode())
-        total.update(chunk.vector)
+        total.update(chunk.vector or b"")
     return f"sha256:{total.hexdigest()}"

@@ -20,7 +20,7 @@ def replace_document(connection: sqlite3.Connection, document: Document) -> int:
     """
     with _transaction(connection):
         _delete(connection, document.doc_id)
-        model_id = _model_id(connection, document.model)
+        model_id = None if document.model is None else _model_id(connection, document.model)
         stored = list(records(document.chunks))
         count = len(stored)
         _insert(connection, document.doc_id, model_id, stored)
@@ -61,15 +61,16 @@ def _delete(connection: sqlite3.Connection, doc_id: str) -> int:
     return connection.execute("DELETE FROM chunks WHERE doc_id = ?", (doc_id,)).rowcount
 
 
-def _insert(connection: sqlite3.Connection, doc_id: str, model_id: int, stored: list[Record]) -> None:
+def _insert(connection: sqlite3.Connection, doc_id: str, model_id: int | None, stored: list[Record]) -> None:
     ((last,),) = connection.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchall()
     rows = [_values(doc_id, *each) for each in enumerate(stored, last + 1)]
     try:
         connection.executemany(_INSERT, rows)
     except sqlite3.IntegrityError:
         raise _taken(connection, stored) from None
-    vectors = ((number, model_id, record.vector) for number, record in enumerate(stored, last + 1))
-    connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
+    if model_id is not None:
+        vectors = ((number, model_id, record.vector) for number, record in enumerate(stored, last + 1))
+        connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
     new = "SELECT id, text, headings, captions FROM folded WHERE id > ?"
     connection.execute(f"INSERT INTO words (rowid, text, headings, captions) {new}", (last,))
 

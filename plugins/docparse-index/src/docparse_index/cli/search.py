@@ -102,6 +102,12 @@ def _tell(contents: "Contents", hits: "list[Hit]", mode: str) -> None:
             "the newest, and are found by their words only; `docparse run all` embeds them again",
             err=True,
         )
+    if contents.without_vectors and mode != "lexical":
+        click.echo(
+            f"docparse search: {contents.without_vectors} of {contents.chunks} chunks have no vectors, and are found "
+            "by their words only; `docparse run embed --families dense` and `docparse run index` add them",
+            err=True,
+        )
     if not hits:
         click.echo(f"docparse search: nothing found in {contents.chunks} chunks", err=True)
 

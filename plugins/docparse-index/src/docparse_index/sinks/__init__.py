@@ -12,7 +12,8 @@ The contract, which ``tests/test_index_sinks.py`` checks of every sink in this p
    be repeated, and are on the disk when they return.
 2. The sink has a random generation, made together with its store; ``reset`` and a lost store give another one.
 3. Vector search is exact, and filters apply before scoring.
-4. What is typed is never an error.
+4. A document without vectors is found by its words, and is counted in what the store holds.
+5. What is typed is never an error.
 """
 
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ class Reader(Protocol):
         Args:
             request: the search; of its grouping and context nothing is to be done here.
             limit: how many.
-            query: the query's vector, float32 array (dimension,); None for the mode ``lexical``.
+            query: the query's vector, float32 array (dimension,); None to find by words alone.
         """
 
     def neighbours(self, hit: Hit, count: int) -> list[Neighbour]:

@@ -49,39 +49,48 @@ _FETCHED = [
 ]
 
 
-def _schema(dimension: int) -> Any:
+def vector_field(dimension: int) -> Any:
+    """Return the column of the vectors, which are null where a row has none."""
+    return pa.field("vector", pa.list_(pa.float32(), dimension))
+
+
+def _schema(dimension: int | None) -> Any:
     lists = {"kinds": pa.list_(pa.string()), "facets": pa.list_(pa.string()), "pages": pa.list_(pa.int64())}
     numbers = {"seq": pa.int64(), "chunks": pa.int64(), "revision": pa.int64(), "is_document": pa.bool_()}
-    kinds = {name: pa.string() for name in _TEXTS} | lists | numbers | {"vector": pa.list_(pa.float32(), dimension)}
-    return pa.schema([pa.field(name, kind) for name, kind in kinds.items()])
+    kinds = {name: pa.string() for name in _TEXTS} | lists | numbers
+    fields = [pa.field(name, kind) for name, kind in kinds.items()]
+    return pa.schema(fields if dimension is None else [*fields, vector_field(dimension)])
 
 
-def arrow(document: Document, revision: int) -> Any:
-    """Return the rows of a document: one for itself, and one for each chunk."""
+def arrow(document: Document, revision: int, dimension: int | None) -> Any:
+    """Return the rows of a document: one for itself, and one for each chunk.
+
+    Args:
+        document: what to store.
+        revision: which one is the newest.
+        dimension: of the table's vectors; None for a table without.
+    """
+    model = document.model
     same = {
         "doc_id": document.doc_id,
         "digest": document.digest,
         "revision": revision,
-        "space": json.dumps(document.model.space),
+        "space": json.dumps(model.space) if model else "",
     }
     stored = list(records(document.chunks))
     empty = dict.fromkeys(_TEXTS, "") | {"kinds": [], "facets": [], "pages": [], "seq": -1, "chunks": len(stored)}
-    own = (
-        empty
-        | same
-        | {"chunk_id": f"\x1f{document.doc_id}", "model": json.dumps(attrs.asdict(document.model)), "is_document": True}
-    )
-    rows = [own | {"vector": [0.0] * document.model.dimension}]
+    own = {"chunk_id": f"\x1f{document.doc_id}", "model": json.dumps(attrs.asdict(model)) if model else ""}
+    rows = [empty | same | own | {"is_document": True}]
     for each in stored:
         row = attrs.asdict(each) | {
             "folded_headings": folded_headings(each.headings),
             "facets": facet_list(each.metadata),
             "words": plain(f"{each.text} {each.headings} {each.captions}"),
-            "vector": np.frombuffer(each.vector, "<f4").tolist(),
+            "vector": None if each.vector is None else np.frombuffer(each.vector, "<f4").tolist(),
             "is_document": False,
         }
         rows.append(empty | row | same)
-    return pa.Table.from_pylist(rows, schema=_schema(document.model.dimension))
+    return pa.Table.from_pylist(rows, schema=_schema(dimension))
 
 
 def quoted(text: str) -> str:

@@ -14,7 +14,7 @@ from docparse_index._words import Phrase
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE meta (
     only_row int PRIMARY KEY CHECK (only_row = 1), schema_version int, generation text, revision bigint
@@ -25,15 +25,15 @@ CREATE TABLE models (
     UNIQUE (digest, dimension, document_prompt)
 );
 CREATE TABLE documents (
-    doc_id text COLLATE "C" PRIMARY KEY, digest text NOT NULL, model int NOT NULL REFERENCES models,
+    doc_id text COLLATE "C" PRIMARY KEY, digest text NOT NULL, model int REFERENCES models,
     chunks int NOT NULL, revision bigint NOT NULL
 );
 CREATE TABLE chunks (
     chunk_id text COLLATE "C" PRIMARY KEY,
-    doc_id text COLLATE "C" NOT NULL REFERENCES documents ON DELETE CASCADE, model int NOT NULL, seq int NOT NULL,
+    doc_id text COLLATE "C" NOT NULL REFERENCES documents ON DELETE CASCADE, model int, seq int NOT NULL,
     text text NOT NULL, headings text NOT NULL, folded_headings text NOT NULL, captions text NOT NULL,
     kinds text[] NOT NULL, pages int[] NOT NULL, facets text[] NOT NULL, boxes text NOT NULL, metadata text NOT NULL,
-    words tsvector NOT NULL, vector vector NOT NULL
+    words tsvector NOT NULL, vector vector
 );
 CREATE INDEX chunks_by_document ON chunks (doc_id, seq);
 CREATE INDEX chunks_by_word ON chunks USING gin (words);
@@ -51,7 +51,10 @@ OWNERS = "SELECT chunk_id, doc_id FROM chunks WHERE chunk_id = ANY(%s) LIMIT 1"
 INSERT = """
     INSERT INTO chunks VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_tsvector('english', %s), %s)
 """
-TOTALS = "SELECT count(*), coalesce(sum(chunks), 0)::int FROM documents"
+TOTALS = """
+    SELECT count(*), coalesce(sum(chunks), 0)::int, coalesce(sum(chunks) FILTER (WHERE model IS NULL), 0)::int
+    FROM documents
+"""
 NEWEST = """
     SELECT models.id, (SELECT sum(chunks)::int FROM documents WHERE model = models.id), models.digest, dimension,
         document_prompt, provider, name, normalized, query_prompt
@@ -72,11 +75,15 @@ CHECKS = {
     "SELECT count(*) FROM chunks JOIN models ON models.id = model WHERE vector_dims(vector) != dimension": (
         "vectors are not as long as their model says"
     ),
+    "SELECT count(*) FROM chunks WHERE model IS NOT NULL AND vector IS NULL": "chunks have no vector",
+    "SELECT count(*) FROM chunks c JOIN documents d USING (doc_id) WHERE c.model IS DISTINCT FROM d.model": (
+        "vectors are of another model than their document says"
+    ),
 }
 """Query for a number → what is wrong when it is not 0."""
 
 
-def values(doc_id: str, model: int, record: Record) -> tuple[Any, ...]:
+def values(doc_id: str, model: int | None, record: Record) -> tuple[Any, ...]:
     """Return what ``INSERT`` takes."""
     words = plain(f"{record.text} {record.headings} {record.captions}")
     return (
@@ -94,7 +101,7 @@ def values(doc_id: str, model: int, record: Record) -> tuple[Any, ...]:
         record.boxes,
         record.metadata,
         words,
-        _vector(np.frombuffer(record.vector, "<f4")),
+        None if record.vector is None else _vector(np.frombuffer(record.vector, "<f4")),
     )
 
 

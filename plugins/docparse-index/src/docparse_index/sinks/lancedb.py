@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_VERSION = 1
+_VERSION = 2
 _TABLE = "chunks"
 _KEPT = timedelta(hours=1)
 """How long versions are kept that a search may still be reading."""
@@ -147,6 +147,33 @@ def _rows(table: Any, where: str, columns: list[str]) -> list[dict[str, Any]]:
     return found
 
 
+def _dimension(table: Any, document: Document) -> int | None:
+    """Return the length of the table's vectors, or of the document's where it has none yet; None for no vectors.
+
+    Raises:
+        StageError: of category ``config``: both have vectors, and not of one length.
+    """
+    has_vectors = table is not None and "vector" in table.schema.names
+    held = table.schema.field("vector").type.list_size if has_vectors else None
+    given = document.model.dimension if document.model else None
+    if held and given and held != given:
+        msg = (
+            f"the index holds vectors of {held} dimensions, and {document.doc_id} has such of {given}: "
+            "run `docparse index rebuild`"
+        )
+        raise StageError(msg, category=Category.CONFIG)
+    return held or given
+
+
+def _refuse_taken(table: Any, document: Document, new: Any) -> None:
+    from docparse_index.sinks import _lancedb_rows as rows  # noqa: PLC0415 - pyarrow
+
+    ids = ", ".join(rows.quoted(each) for each in new["chunk_id"].to_pylist())
+    others = f"chunk_id IN ({ids}) AND doc_id != {rows.quoted(document.doc_id)}"
+    for row in _rows(table, others, ["chunk_id", "doc_id"])[:1]:
+        raise taken(row["chunk_id"], row["doc_id"])
+
+
 @attrs.define(kw_only=True)
 class LanceWriter:
     """An open store; see ``Writer``."""
@@ -160,14 +187,18 @@ class LanceWriter:
         from docparse_index.sinks import _lancedb_rows as rows  # noqa: PLC0415 - pyarrow
 
         table = _table(self.connection)
-        new = rows.arrow(document, revision=0 if table is None else int(table.version))
+        dimension = _dimension(table, document)
+        new = rows.arrow(document, 0 if table is None else int(table.version), dimension)
         if table is None:
-            self.connection.create_table(_TABLE, data=new)
+            self.connection.create_table(_TABLE, data=new, on_bad_vectors="null")
         else:
-            self._check(table, document, new)
+            _refuse_taken(table, document, new)
+            if dimension and "vector" not in table.schema.names:  # until now no document had any
+                table.add_columns([rows.vector_field(dimension)])
             same = f"doc_id = {rows.quoted(document.doc_id)}"
             merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
-            merge.when_not_matched_by_source_delete(same).execute(new)
+            # None of the vectors is bad, they were checked: so it calls those that are not there.
+            merge.when_not_matched_by_source_delete(same).execute(new, on_bad_vectors="null")
         self._count()
         return int(new.num_rows) - 1
 
@@ -201,21 +232,6 @@ class LanceWriter:
         self._commits += 1
         if self._commits >= _OPTIMISED_AFTER:
             self.optimise()
-
-    def _check(self, table: Any, document: Document, new: Any) -> None:
-        from docparse_index.sinks import _lancedb_rows as rows  # noqa: PLC0415 - as above
-
-        length = table.schema.field("vector").type.list_size
-        if length != document.model.dimension:
-            msg = (
-                f"the index holds vectors of {length} dimensions, and {document.doc_id} has such of "
-                f"{document.model.dimension}: run `docparse index rebuild`"
-            )
-            raise StageError(msg, category=Category.CONFIG)
-        ids = ", ".join(rows.quoted(each) for each in new["chunk_id"].to_pylist())
-        others = f"chunk_id IN ({ids}) AND doc_id != {rows.quoted(document.doc_id)}"
-        for row in _rows(table, others, ["chunk_id", "doc_id"])[:1]:
-            raise taken(row["chunk_id"], row["doc_id"])
 
 
 @attrs.define(kw_only=True)
@@ -265,12 +281,13 @@ class LanceReader:
     def _contents(self) -> Contents:
         columns = ["doc_id", "chunks", "model", "revision"]
         rows = [] if self._table is None else _rows(self._table, "is_document", columns)
-        full = sorted((row for row in rows if row["chunks"]), key=lambda row: int(row["revision"]))
+        full = sorted((row for row in rows if row["chunks"] and row["model"]), key=lambda row: int(row["revision"]))
         held = {
             "generation": self.generation,
             "revision": 0 if self._table is None else int(self._table.version),
             "documents": len(rows),
             "chunks": sum(row["chunks"] for row in rows),
+            "without_vectors": sum(row["chunks"] for row in rows if not row["model"]),
         }
         if not full:
             return Contents(**held)

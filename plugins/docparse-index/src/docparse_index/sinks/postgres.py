@@ -137,7 +137,7 @@ class PostgresWriter:
         stored = list(records(document.chunks))
         with self._transaction():
             self.connection.execute("DELETE FROM documents WHERE doc_id = %s", (document.doc_id,))
-            model = self._model(document.model)
+            model = None if document.model is None else self._model(document.model)
             ((revision,),) = self.connection.execute(sql.NEXT).fetchall()
             values = (document.doc_id, document.digest, model, len(stored), revision)
             self.connection.execute("INSERT INTO documents VALUES (%s, %s, %s, %s, %s)", values)
@@ -215,9 +215,10 @@ class PostgresReader:
 
     def _contents(self) -> Contents:
         ((generation, revision),) = self.connection.execute("SELECT generation, revision FROM meta").fetchall()
-        ((documents, chunks),) = self.connection.execute(sql.TOTALS).fetchall()
+        ((documents, chunks, bare),) = self.connection.execute(sql.TOTALS).fetchall()
         newest = self.connection.execute(sql.NEWEST).fetchone()
         held = {"generation": generation, "revision": revision, "documents": documents, "chunks": chunks}
+        held["without_vectors"] = bare
         if newest is None:
             return Contents(**held)
         number, searchable, *values = newest
