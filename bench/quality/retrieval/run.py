@@ -8,7 +8,8 @@ A collection is a folder in BEIR's layout: `queries.jsonl` (`_id`, `text`) and `
 grade, after a line of headings). The documents are files (`--documents`), and a judgement names one by its item id; or
 they are a `corpus.jsonl` (`_id`, `title`, `text`), each line of which is made a Markdown file first. They go through
 `docparse run all` (doctags, chunk, embed, index). A document's rank is that of its best chunk. `--out` gets one line a
-query and mode; two such files are compared by a paired randomisation test.
+query and mode; two such files are compared by a paired randomisation test. Where documents ask for documents like them,
+a query has the id of its own document, which is left out of the ranking, as BEIR does it.
 """
 
 import argparse
@@ -75,8 +76,9 @@ def search(root: Path, queries: Mapping[str, str], names: Mapping[str, str]) -> 
     with open_index(root) as opened:
         for query_id, text in queries.items():
             for run, arguments in RUNS.items():
-                hits = opened.search(text, k=DEPTH, group_by="document", **arguments)
-                yield {"query": query_id, "run": run, "ranking": [names.get(hit.doc_id, hit.doc_id) for hit in hits]}
+                hits = opened.search(text, k=DEPTH + 1, group_by="document", **arguments)
+                found = [names.get(hit.doc_id, hit.doc_id) for hit in hits]
+                yield {"query": query_id, "run": run, "ranking": [each for each in found if each != query_id][:DEPTH]}
 
 
 def report(rows: list[Row], judged: Mapping[str, Mapping[str, int]]) -> None:

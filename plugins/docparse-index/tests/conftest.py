@@ -1,4 +1,5 @@
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
@@ -18,7 +19,18 @@ from docparse_runner import ItemOutcome, StageContext, StageOptions, WorkItem
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
 
+_SPEC = importlib.util.spec_from_file_location("pg_server", Path(__file__).with_name("index_postgres_server.py"))
+server = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(server)
+
 DIMENSION = 8
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The connection string of a server of our own."""
+    with server.running() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

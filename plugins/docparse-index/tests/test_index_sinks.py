@@ -1,8 +1,5 @@
 """The contract that every sink keeps, checked of each in turn; a server is one of our own."""
 
-import importlib.util
-from pathlib import Path
-
 import attrs
 import numpy as np
 import pytest
@@ -12,17 +9,7 @@ from docparse_index._query import Request
 from docparse_index.sinks import Chunk, Document, Model, Place, load_sink
 from docparse_runner import StageError
 
-_SPEC = importlib.util.spec_from_file_location("pg_server", Path(__file__).with_name("index_postgres_server.py"))
-server = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(server)
-
 MODEL = Model(digest="sha256:noise", dimension=8, provider="noise", name="noise", normalized=True)
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with server.running() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "lancedb", pytest.param("postgres", marks=[pytest.mark.long, pytest.mark.system])])
@@ -92,6 +79,16 @@ def test_an_upsert_leaves_exactly_the_chunks_of_the_document(made, write, find):
     assert texts(find("x", like="x")) == ["common four", "common one", "common other"]
     assert sink.documents(place) == {"a.pdf": 2, "b.pdf": 1}
     assert list(sink.problems(place)) == []
+
+
+def test_a_document_is_found_as_soon_as_it_is_written(made, make_rows, find):
+    sink, place = made
+    with sink.open_writer(place) as writer:
+        for number in range(2):
+            (row,) = make_rows(f"{number}.pdf", ["common"])
+            writer.upsert(Document(doc_id=f"{number}.pdf", model=None, chunks=[Chunk(row=row, vector=None)]))
+
+            assert texts(find("common")) == ["common"] * (number + 1)
 
 
 def test_a_deleted_document_is_gone_and_may_be_deleted_again(made, write, find):

@@ -16,6 +16,7 @@ from docparse_index._marks import marks_of
 from docparse_index._pooled import facet_list, glob_as_regex, plain
 from docparse_index._query import Request, clean
 from docparse_index._words import Phrase
+from docparse_runner import Category, StageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +61,24 @@ def _schema(dimension: int | None) -> Any:
     kinds = {name: pa.string() for name in _TEXTS} | lists | numbers
     fields = [pa.field(name, kind) for name, kind in kinds.items()]
     return pa.schema(fields if dimension is None else [*fields, vector_field(dimension)])
+
+
+def dimension_of(table: Any, document: Document) -> int | None:
+    """Return the length of the table's vectors, or of the document's where it has none yet; None for no vectors.
+
+    Raises:
+        StageError: of category ``config``: both have vectors, and not of one length.
+    """
+    has_vectors = table is not None and "vector" in table.schema.names
+    held = table.schema.field("vector").type.list_size if has_vectors else None
+    given = document.model.dimension if document.model else None
+    if held and given and held != given:
+        msg = (
+            f"the index holds vectors of {held} dimensions, and {document.doc_id} has such of {given}: "
+            "run `docparse index rebuild`"
+        )
+        raise StageError(msg, category=Category.CONFIG)
+    return held or given
 
 
 def arrow(document: Document, revision: int, dimension: int | None) -> Any:

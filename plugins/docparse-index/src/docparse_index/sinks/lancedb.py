@@ -147,24 +147,6 @@ def _rows(table: Any, where: str, columns: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _dimension(table: Any, document: Document) -> int | None:
-    """Return the length of the table's vectors, or of the document's where it has none yet; None for no vectors.
-
-    Raises:
-        StageError: of category ``config``: both have vectors, and not of one length.
-    """
-    has_vectors = table is not None and "vector" in table.schema.names
-    held = table.schema.field("vector").type.list_size if has_vectors else None
-    given = document.model.dimension if document.model else None
-    if held and given and held != given:
-        msg = (
-            f"the index holds vectors of {held} dimensions, and {document.doc_id} has such of {given}: "
-            "run `docparse index rebuild`"
-        )
-        raise StageError(msg, category=Category.CONFIG)
-    return held or given
-
-
 def _refuse_taken(table: Any, document: Document, new: Any) -> None:
     from docparse_index.sinks import _lancedb_rows as rows  # noqa: PLC0415 - pyarrow
 
@@ -181,16 +163,17 @@ class LanceWriter:
     connection: Any
     generation: str
     _commits: int = 0
+    _has_words: bool = False
 
     def upsert(self, document: Document) -> int:
         """Replace the document in one commit."""
         from docparse_index.sinks import _lancedb_rows as rows  # noqa: PLC0415 - pyarrow
 
         table = _table(self.connection)
-        dimension = _dimension(table, document)
+        dimension = rows.dimension_of(table, document)
         new = rows.arrow(document, 0 if table is None else int(table.version), dimension)
         if table is None:
-            self.connection.create_table(_TABLE, data=new, on_bad_vectors="null")
+            table = self.connection.create_table(_TABLE, data=new, on_bad_vectors="null")
         else:
             _refuse_taken(table, document, new)
             if dimension and "vector" not in table.schema.names:  # until now no document had any
@@ -199,6 +182,7 @@ class LanceWriter:
             merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
             # None of the vectors is bad, they were checked: so it calls those that are not there.
             merge.when_not_matched_by_source_delete(same).execute(new, on_bad_vectors="null")
+        self._make_findable(table)
         self._count()
         return int(new.num_rows) - 1
 
@@ -220,13 +204,19 @@ class LanceWriter:
         table = _table(self.connection)
         if table is None or not self._commits:
             return
-        if not any(index.columns == ["words"] for index in table.list_indices()):
-            engine = import_module("lancedb.index")
-            table.create_index(
-                "words", config=engine.FTS(with_position=True, language="English", remove_stop_words=False)
-            )
         table.optimize(cleanup_older_than=_KEPT)
         self._commits = 0
+
+    def _make_findable(self, table: Any) -> None:
+        """Make the full-text index where there is none: at once, or nothing is found of a run that is killed.
+
+        What is written after that is found, too: LanceDB reads what its index does not have yet.
+        """
+        if not self._has_words and not any(index.columns == ["words"] for index in table.list_indices()):
+            engine = import_module("lancedb.index")
+            words = engine.FTS(with_position=True, language="English", remove_stop_words=False)
+            table.create_index("words", config=words)
+        self._has_words = True
 
     def _count(self) -> None:
         self._commits += 1

@@ -136,9 +136,10 @@ class PostgresWriter:
         """Replace the document in one transaction."""
         stored = list(records(document.chunks))
         with self._transaction():
+            # It comes first because it locks: the server may still be committing what a killed run had sent it.
+            ((revision,),) = self.connection.execute(sql.NEXT).fetchall()
             self.connection.execute("DELETE FROM documents WHERE doc_id = %s", (document.doc_id,))
             model = None if document.model is None else self._model(document.model)
-            ((revision,),) = self.connection.execute(sql.NEXT).fetchall()
             values = (document.doc_id, document.digest, model, len(stored), revision)
             self.connection.execute("INSERT INTO documents VALUES (%s, %s, %s, %s, %s)", values)
             found = self.connection.execute(sql.OWNERS, ([each.chunk_id for each in stored],)).fetchone()
@@ -151,9 +152,9 @@ class PostgresWriter:
     def delete(self, doc_id: str) -> int:
         """Remove the document in one transaction."""
         with self._transaction():
+            self.connection.execute(sql.NEXT)
             row = self.connection.execute("DELETE FROM documents WHERE doc_id = %s RETURNING chunks", (doc_id,))
             found = row.fetchone()
-            self.connection.execute(sql.NEXT)
         return int(found[0]) if found else 0
 
     def _model(self, model: Model) -> int:
