@@ -1,7 +1,9 @@
 """`docparse index`, the configuration file, and what a search shows around and of its hits."""
 
 import json
+import os
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -77,6 +79,14 @@ def test_a_damaged_file_is_named(pipeline):
 
     assert code == 1
     assert problems
+
+
+def test_an_index_that_cannot_be_written_is_not_called_damaged(pipeline, monkeypatch):
+    pipeline.add("a.pdf", "one")
+    monkeypatch.setattr("os.statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_RDONLY))
+
+    with pytest.raises(UsageError, match="the index cannot be checked: attempt to write a readonly database"):
+        checked(pipeline)
 
 
 def test_a_receipt_of_another_store_does_not_count(pipeline):

@@ -1,7 +1,9 @@
 """What a search finds, against brute force; what it refuses; what it leaves alone."""
 
+import os
 import shutil
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from docparse_index._dense import Scores, best
 from docparse_index._folding import CLOSE, OPEN, folded
 from docparse_index._fusion import convex, rrf
 from docparse_index._rows import spans
-from docparse_index._store import open_readable
+from docparse_index._store import open_readable, open_store
 from docparse_index._vectors import read_matrix
 from docparse_runner import UsageError
 
@@ -300,6 +302,9 @@ def test_a_text_with_such_marks_of_its_own_is_searched_like_any(pipeline):
         ({"query": ""}, "the query is empty"),
         ({"query": " \t\x00\n"}, "the query is empty"),
         ({"query": "duck", "k": 0}, "k must be at least 1, not 0"),
+        ({"query": "duck", "k": 10**20}, "k must be at most 2147483647, not 1"),
+        ({"query": "duck", "context": 2**31}, "context must be at most 2147483647, not 2147483648"),
+        ({"query": "duck", "filters": Filters(page=10**20)}, "there is no page 1"),
         ({"query": "duck", "mode": "psychic"}, "no mode 'psychic'; there are hybrid, dense, lexical"),
         ({"query": "duck", "fusion": "cold"}, "no fusion 'cold'; there are convex, rrf"),
     ],
@@ -324,6 +329,38 @@ def test_a_file_that_is_no_index_is_a_usage_error(tmp_path):
 
     with pytest.raises(UsageError, match="is not an index"):
         open_index(tmp_path / "index.sqlite")
+
+
+@pytest.mark.parametrize("mode", ["lexical", "dense"])
+def test_a_damaged_index_is_a_usage_error(pipeline, mode):
+    pipeline.add("a.pdf", *(f"duck {number}" for number in range(100)))
+    content = pipeline.database.read_bytes()
+    pipeline.database.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
+
+    with (
+        open_index(pipeline.root) as index,
+        pytest.raises(UsageError, match=r"cannot be read \(.*malformed\): run `docparse index rebuild`"),
+    ):
+        index.search("duck", mode=mode)
+
+
+def test_an_index_on_a_read_only_file_system_is_searched(pipeline, monkeypatch):
+    pipeline.add("a.pdf", "a duck")
+    monkeypatch.setattr("os.statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_RDONLY))
+
+    with open_index(pipeline.root) as index:
+        assert len(index.search("duck", mode="lexical")) == 1
+        assert sorted(path.name for path in pipeline.database.parent.iterdir()) == ["index.sqlite", "sink.json"]
+
+
+def test_a_state_that_is_not_in_the_file_yet_is_never_overlooked(pipeline, monkeypatch):
+    pipeline.add("a.pdf", "a duck")
+    with open_store(pipeline.database) as connection:
+        connection.execute("UPDATE meta SET revision = 77")
+        monkeypatch.setattr("os.statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_RDONLY))
+
+        with open_index(pipeline.root) as index:
+            assert index.contents().revision == 77
 
 
 def test_searching_leaves_every_file_of_the_index_as_it_was(library):

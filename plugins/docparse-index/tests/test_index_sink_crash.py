@@ -4,13 +4,14 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 
 import pytest
 
 from docparse_index._query import Request
-from docparse_index.sinks import Place, load_sink
+from docparse_index.sinks import Chunk, Document, Place, load_sink
 
 WRITES_FOR_EVER = """
 import itertools, sys
@@ -109,3 +110,25 @@ def test_a_writer_killed_again_and_again_leaves_each_document_old_or_new(request
         # what was said to be done is done; one more may have been done and not said
         assert found in (state(turn), state(turn + 1))
         turn += found != state(turn)
+
+
+@pytest.mark.long
+@pytest.mark.system
+def test_a_server_may_still_commit_what_a_killed_writer_had_sent(tmp_path, postgres):
+    psycopg = pytest.importorskip("psycopg")
+    sink, place = load_sink("postgres"), Place(root=tmp_path / "data", collection="late", url=postgres)
+    sink.reset(place)
+    sink.generation(place, create=True)
+    document = Document(doc_id="a.pdf", model=None, chunks=[Chunk(row={"chunk_id": "1", "text": "one"}, vector=None)])
+
+    with psycopg.connect(postgres, options="-c search_path=late,public") as killed_one:
+        killed_one.execute("UPDATE meta SET revision = revision + 1")
+        killed_one.execute("INSERT INTO documents VALUES ('a.pdf', '', NULL, 0, 1)")
+        late = threading.Timer(0.5, killed_one.commit)
+        late.start()
+        with sink.open_writer(place) as writer:
+            writer.upsert(document)
+        late.join()
+
+    assert sink.documents(place) == {"a.pdf": 1}
+    assert list(sink.problems(place)) == []

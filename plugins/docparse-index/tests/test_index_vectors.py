@@ -61,6 +61,15 @@ def test_a_change_makes_another_file_and_removes_the_old_one(pipeline):
     assert float(before.rows[1] @ before.rows[1]) == pytest.approx(1)
 
 
+def test_who_may_read_the_index_may_read_the_file(pipeline):
+    pipeline.add("a.pdf", "one")
+    pipeline.database.chmod(0o640)
+
+    _mapped, _true, path = opened(pipeline)
+
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_vectors_are_kept_with_length_1(pipeline, make_rows):
     vectors = np.array([[3, 4], [0, 0]], np.float32)
     pipeline.run(pipeline.item("a.pdf", make_rows("a.pdf", ["one", "two"]), vectors, normalized=False))

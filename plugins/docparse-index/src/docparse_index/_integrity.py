@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docparse_index._contents import read_contents
 from docparse_index._store import open_store
+from docparse_runner import Category, StageError
 
 _COUNTS = {
     """
@@ -32,7 +33,7 @@ def problems_of(path: Path) -> Iterator[str]:
     """Yield what is wrong with a store, a sentence each; one that is damaged has one problem.
 
     Raises:
-        StageError: of category ``config``: it is no index of this version.
+        StageError: of category ``config``: it is no index of this version, or cannot be written, as FTS5's check asks.
     """
     with open_store(path) as connection:
         try:
@@ -53,6 +54,9 @@ def _damages(connection: sqlite3.Connection) -> Iterator[str]:
     try:
         # It is asked as an insert, and writes nothing; rank 1 compares the words with the text of the chunks.
         connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+    except sqlite3.OperationalError as error:
+        msg = f"the index cannot be checked: {error}"
+        raise StageError(msg, category=Category.CONFIG) from error
     except sqlite3.DatabaseError as error:
         yield f"the words are not those of the chunks: {error}"
 

@@ -10,6 +10,9 @@ from docparse_index._hit import Filters
 from docparse_index._words import Words, parse
 from docparse_runner import UsageError
 
+LARGEST = 2**31 - 1
+"""Of numbers in a request: what every database takes."""
+
 _CHOICES = {
     "mode": ("hybrid", "dense", "lexical"),
     "fusion": ("convex", "rrf"),
@@ -27,8 +30,17 @@ def _at_least(least: int) -> Callable[[Any, "attrs.Attribute[int]", int], None]:
         if value < least:
             msg = f"{attribute.name} must be at least {least}, not {value}"
             raise UsageError(msg)
+        if value > LARGEST:
+            msg = f"{attribute.name} must be at most {LARGEST}, not {value}"
+            raise UsageError(msg)
 
     return check
+
+
+def _a_page_that_may_be(_instance: object, _attribute: object, value: Filters) -> None:
+    if value.page is not None and abs(value.page) > LARGEST:
+        msg = f"there is no page {value.page}"
+        raise UsageError(msg)
 
 
 def _not_empty(_instance: object, _attribute: object, value: str) -> None:
@@ -62,7 +74,7 @@ class Request:
     mode: str = attrs.field(default="hybrid", validator=_one_of)
     k: int = attrs.field(default=5, validator=_at_least(1))
     fusion: str = attrs.field(default="convex", validator=_one_of)
-    filters: Filters = attrs.field(factory=Filters)
+    filters: Filters = attrs.field(factory=Filters, validator=_a_page_that_may_be)
     context: int = attrs.field(default=0, validator=_at_least(0))
     group_by: str | None = attrs.field(default=None, validator=_one_of)
 

@@ -1,6 +1,7 @@
 """Searching an index: by words (BM25), by vectors (exactly) or both, on one snapshot while a run may write."""
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +12,7 @@ from docparse_index._contents import Contents
 from docparse_index._document import Model
 from docparse_index._encoder import open_query_encoder
 from docparse_index._hit import Filters, Hit
-from docparse_index._query import Request
+from docparse_index._query import LARGEST, Request
 from docparse_index.sinks import Place, Reader, load_sink
 from docparse_index.sinks.sqlite import open_database
 from docparse_runner import StageError, UsageError
@@ -63,7 +64,7 @@ class Index:
 
     def contents(self) -> Contents:
         """Return what the index holds now."""
-        with self._reader.snapshot() as contents:
+        with self._snapshot() as contents:
             return contents
 
     def open_model(self) -> None:
@@ -106,22 +107,30 @@ class Index:
         request = Request(
             text=query, mode=mode, k=k, fusion=fusion, filters=filters, context=context, group_by=group_by
         )
-        with self._reader.snapshot() as contents:
+        with self._snapshot() as contents:
             vector = self._vector(contents, request) if _needs_model(mode, contents) else None
             hits = self._hits(request, vector)
             return [self._with_context(hit, context) for hit in hits] if context else hits
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[Contents]:
+        try:
+            with self._reader.snapshot() as contents:
+                yield contents
+        except StageError as error:  # damaged, or out of reach; a sink knows nothing of users
+            raise UsageError(str(error)) from error
+
     def _hits(self, request: Request, vector: "NDArray[np.float32] | None") -> list[Hit]:
         if request.group_by is None:
             return self._reader.find(request, request.k, vector)
-        limit = request.k * _DEEPER
+        limit = min(request.k * _DEEPER, LARGEST)
         while True:
             found = self._reader.find(request, limit, vector)
             first = {hit.doc_id: hit for hit in reversed(found)}
             best = [hit for hit in found if first[hit.doc_id] is hit]
             if len(best) >= request.k or len(found) < limit:
                 return best[: request.k]
-            limit *= _DEEPER
+            limit = min(limit * _DEEPER, LARGEST)
 
     def _with_context(self, hit: Hit, count: int) -> Hit:
         around = self._reader.neighbours(hit, count)

@@ -6,6 +6,7 @@ takes four times as long. ``meta.revision`` counts transactions, ``documents.rev
 those that have vectors, and so a model, the one with the highest says which model is current.
 """
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -111,7 +112,7 @@ def open_readable(path: Path) -> Iterator[sqlite3.Connection]:
 def _connected(path: Path, mode: str, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     with ExitStack() as stack:
         try:
-            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            uri = f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if _is_frozen(path) else ''}"
             connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
             stack.callback(connection.close)
             if mode != "ro":
@@ -124,6 +125,18 @@ def _connected(path: Path, mode: str, *, create: bool = False) -> Iterator[sqlit
             msg = f"{path} is not an index ({error}): run `docparse index rebuild`"
             raise StageError(msg, category=Category.CONFIG) from error
         yield connection
+
+
+def _is_frozen(path: Path) -> bool:
+    """Return whether nobody can change the file, as on a read-only file system, where SQLite else opens no WAL file.
+
+    What is in a WAL would not be read, so there must be none.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY) and not (wal.exists() and wal.stat().st_size)
+    except (OSError, AttributeError):  # nothing there yet; not POSIX
+        return False
 
 
 def _prepare(connection: sqlite3.Connection, *, create: bool) -> None:

@@ -6,6 +6,7 @@ it gets its name, and removes those of earlier states. Readers that map such a f
 """
 
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -40,7 +41,7 @@ def open_matrix(connection: sqlite3.Connection, contents: Contents, database: Pa
     mapped = _mapped(path, contents)
     if mapped is None:
         try:
-            _make(path, connection, contents)
+            _make(path, database, connection, contents)
         except OSError:
             return read_matrix(connection, contents)
         _sweep(path, database, contents)
@@ -100,7 +101,7 @@ def _mapped(path: Path, contents: Contents) -> Matrix | None:
     return Matrix(np.asarray(ids), np.asarray(rows))
 
 
-def _make(path: Path, connection: sqlite3.Connection, contents: Contents) -> None:
+def _make(path: Path, database: Path, connection: sqlite3.Connection, contents: Contents) -> None:
     start, size = _size(contents)
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
     try:
@@ -113,6 +114,7 @@ def _make(path: Path, connection: sqlite3.Connection, contents: Contents) -> Non
             file.truncate(size)
             file.seek(_HEADER)
             file.write(np.concatenate(ids).astype("<i8").data)
+        shutil.copymode(database, name)  # who may read the one may read the other
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):

@@ -239,6 +239,9 @@ class LanceReader:
         self._table = _table(self.connection)
         try:
             yield self._contents()
+        except (RuntimeError, OSError) as error:  # as LanceDB says that a file is damaged or gone
+            msg = f"the index cannot be read: {error}; `docparse index rebuild` makes it again"
+            raise StageError(msg, category=Category.CONFIG) from error
         finally:
             self._table = None
 

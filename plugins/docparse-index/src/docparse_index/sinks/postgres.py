@@ -183,11 +183,17 @@ class PostgresReader:
     @contextmanager
     def snapshot(self) -> Iterator[Contents]:
         """Hold one state of the database."""
-        with self.connection.transaction():
-            self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            contents = self._contents()
-            self._model_id = contents.model_id
-            yield contents
+        psycopg = import_module("psycopg")
+
+        try:
+            with self.connection.transaction():
+                self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                contents = self._contents()
+                self._model_id = contents.model_id
+                yield contents
+        except psycopg.Error as error:
+            msg = f"the index cannot be read: {str(error).strip()}"
+            raise StageError(msg, category=Category.CONFIG) from error
 
     def find(self, request: Request, limit: int, query: "NDArray[np.float32] | None") -> list[Hit]:
         """Return the best hits."""

@@ -86,7 +86,8 @@ def _telling_of_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        msg = f"the index {path} cannot be read: {error}; `docparse index check` says more"
+        remedy = "" if isinstance(error, sqlite3.OperationalError) else ": run `docparse index rebuild`"
+        msg = f"the index {path} cannot be read ({error}){remedy}"
         raise StageError(msg, category=Category.CONFIG) from error
 
 
