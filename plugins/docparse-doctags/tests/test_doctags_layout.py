@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from docling_core.types.doc import CoordOrigin
+from docling_core.types.doc import CoordOrigin, Size
 from docling_core.types.doc.page import BoundingRectangle, TextCell
 from PIL import Image as Pillow
 from reportlab.lib.styles import ParagraphStyle
@@ -384,7 +384,7 @@ def _cell(text, left, right, top=100.0):
 
 
 def _page(*cells):
-    return page_lines(1, 600, 800, SimpleNamespace(textline_cells=cells, word_cells=()))
+    return page_lines(1, Size(width=600, height=800), SimpleNamespace(textline_cells=cells))
 
 
 def test_pieces_of_a_hebrew_line_are_joined_from_right_to_left():

@@ -147,8 +147,8 @@ def _pdf_cell(text, height):
 
 
 def test_a_font_is_measured_by_ink_when_its_words_differ_in_height():
-    inky = Heights([_pdf_cell("Flood", 8), _pdf_cell("Flag", 10)])
-    boxed = Heights([_pdf_cell("Flood", 10), _pdf_cell("Flag", 10)])
+    inky = Heights([Word("Flood", 0, 2, 9, 10, "/F1"), Word("Flag", 10, 0, 19, 10, "/F1")])
+    boxed = Heights([Word("Flood", 0, 0, 9, 10, "/F1"), Word("Flag", 10, 0, 19, 10, "/F1")])
 
     assert inky.missing(_pdf_cell("Flood", 8), 8)[1] > 0
     assert boxed.missing(_pdf_cell("Flood", 8), 8) == (0.0, 0.0)

@@ -11,7 +11,7 @@ from docparse_doctags._layout._aligned import aligned_table
 from docparse_doctags._layout._rules import Rule, connected, merged
 from docparse_doctags._layout._table import Cell
 from docparse_doctags._layout._table import Table as Found
-from docparse_doctags._layout._words import Word, Words, text_of_words
+from docparse_doctags._layout._words import Word, Words, text_of_words, words_in
 
 BODY = ParagraphStyle("body", fontName="Times-Roman", fontSize=10, leading=12, spaceAfter=8)
 TIDE = "The harbour gauge has recorded the height of the water every hour since 1911, at first with a pen on a drum."
@@ -164,7 +164,7 @@ def test_words_are_found_by_where_they_are():
     corners = {"r_x0": 10, "r_x1": 30, "r_x2": 30, "r_x3": 10}
     heights = {"r_y0": 90, "r_y1": 90, "r_y2": 100, "r_y3": 100}
     rectangle = BoundingRectangle(**corners, **heights, coord_origin=CoordOrigin.BOTTOMLEFT)
-    words = Words([TextCell(text="Lock", orig="Lock", rect=rectangle, from_ocr=False)], 200)
+    words = Words(words_in([TextCell(text="Lock", orig="Lock", rect=rectangle, from_ocr=False)], 200))
 
     assert [word.text for word in words.inside(0, 100, 50, 110)] == ["Lock"]
     assert words.inside(0, 0, 50, 50) == []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import docling.datamodel.base_models as docling
 from docling.datamodel.base_models import Cluster, FigureElement, TextElement
 from docling_core.types.doc import BoundingBox, CoordOrigin, DocItemLabel, TableCell
+from docling_core.types.doc.page import BoundingRectangle, TextCell
 
 from docparse_doctags._layout._lines import Line, PageLines
 from docparse_doctags._layout._paragraphs import Block
@@ -17,8 +18,7 @@ _INNER = 10_000
 
 def text_element(number: int, block: Block, label: DocItemLabel, page: PageLines) -> TextElement:
     """Return a block of text; `number` is unique on its page."""
-    cells = [cell for line in block.lines for cell in line.cells]
-    cluster = Cluster(id=number, label=label, bbox=_box(block.lines, page), cells=cells)
+    cluster = Cluster(id=number, label=label, bbox=_box(block.lines, page))
     return TextElement(label=label, id=number, text=text_of(block, label), page_no=page.number, cluster=cluster)
 
 
@@ -57,12 +57,17 @@ def _bounding(box: tuple[float, float, float, float]) -> BoundingBox:
 
 def picture_element(number: int, box: BoundingBox, lines: Sequence[Line], page: PageLines) -> FigureElement:
     """Return a picture with the lines of text in it; `number` is unique on its page."""
-    inner = [
-        Cluster(id=_INNER + place, label=DocItemLabel.TEXT, bbox=_box([line], page), cells=list(line.cells))
-        for place, line in enumerate(lines)
-    ]
+    inner = [_inner(_INNER + place, line, page) for place, line in enumerate(lines)]
     cluster = Cluster(id=number, label=DocItemLabel.PICTURE, bbox=box, children=inner)
     return FigureElement(label=DocItemLabel.PICTURE, id=number, page_no=page.number, cluster=cluster)
+
+
+def _inner(number: int, line: Line, page: PageLines) -> Cluster:
+    """Return a line of text in a picture; docling makes its text of the texts of its cells."""
+    box = _box([line], page)
+    edges = BoundingRectangle.from_bounding_box(box)
+    cells = [TextCell(text=text, orig=text, rect=edges, from_ocr=False) for text in line.cells]
+    return Cluster(id=number, label=DocItemLabel.TEXT, bbox=box, cells=cells)
 
 
 def _box(lines: Sequence[Line], page: PageLines) -> BoundingBox:

@@ -19,16 +19,21 @@ from docling.utils.locks import pypdfium2_lock
 from docling_core.types.doc import BoundingBox, CoordOrigin
 from docling_core.types.doc.page import PdfTextCell
 
+from docparse_doctags._layout._words import Word
+
 _NAME_BYTES = 256
 _MOST_OBJECTS = 2000
 """How many pieces of text of one page are looked at; a font that is not among them is rare on the page."""
 
 
-def name_fonts(pages: Iterable[Page], source: Path | BytesIO, password: str | None = None) -> None:
-    """Write the names of fonts into the cells of the pages where the parser had none.
+def name_fonts(
+    pages: Iterable[Page], words: Mapping[int, Sequence[Word]], source: Path | BytesIO, password: str | None = None
+) -> None:
+    """Write the names of fonts into the lines of the pages where the parser had none.
 
     Args:
-        pages: pages with parsed cells, which are changed.
+        pages: pages with parsed lines, which are changed.
+        words: number of a page → its words.
         source: the PDF.
         password: to open it with.
     """
@@ -45,8 +50,7 @@ def name_fonts(pages: Iterable[Page], source: Path | BytesIO, password: str | No
         names = [_names(document[page.page_no - 1], cells) for page, cells in nameless]
         document.close()
     for (page, cells), known in zip(nameless, names, strict=True):
-        words = page.parsed_page.word_cells if page.parsed_page else []
-        ordered = sorted((word for word in words if isinstance(word, PdfTextCell)), key=_centre)
+        ordered = sorted(words.get(page.page_no, ()), key=_down)
         for cell in cells:
             cell.font_name = _most(cell, ordered, known)
 
@@ -72,19 +76,19 @@ def _names(page: pdfium.PdfPage, cells: Sequence[PdfTextCell]) -> dict[str, str]
     return names
 
 
-def _most(line: PdfTextCell, words: Sequence[PdfTextCell], names: Mapping[str, str]) -> str:
+def _most(line: PdfTextCell, words: Sequence[Word], names: Mapping[str, str]) -> str:
     """Return the name of the font that most letters of a line have."""
     box = line.rect.to_bounding_box()
     low, high = sorted((box.t, box.b))
     letters: Counter[str] = Counter()
-    for word in words[bisect_left(words, low, key=_centre) : bisect_right(words, high, key=_centre)]:
-        if box.l <= word.rect.centre[0] <= box.r:
+    for word in words[bisect_left(words, low, key=_down) : bisect_right(words, high, key=_down)]:
+        if box.l <= word.across <= box.r:
             letters[names.get(word.font_key, line.font_name)] += len(word.text)
     return letters.most_common(1)[0][0] if letters else names.get(line.font_key, line.font_name)
 
 
-def _centre(word: PdfTextCell) -> float:
-    return float(word.rect.centre[1])
+def _down(word: Word) -> float:
+    return word.down
 
 
 def _bottom_left(cell: PdfTextCell, height: float) -> BoundingBox:

@@ -13,6 +13,8 @@ from itertools import pairwise
 
 from docling_core.types.doc.page import PdfTextCell, TextCell
 
+from docparse_doctags._layout._words import Word
+
 _UP, _LOW, _DOWN = 0.74, 0.52, 0.21
 """Heights of capitals and ascenders, of small letters, and of descenders, in parts of the font size: means of Times,
 Helvetica, DejaVu and Noto, which differ by up to a tenth."""
@@ -34,17 +36,17 @@ class Heights:
     """How the fonts of a page are measured, told by words beside each other.
 
     Args:
-        words: the parser's cells of words, in its order.
+        words: the words, in the parser's order.
     """
 
-    def __init__(self, words: Iterable[TextCell]) -> None:
+    def __init__(self, words: Iterable[Word]) -> None:
         votes: Counter[tuple[str, bool]] = Counter()
-        for one, other in pairwise(word for word in words if isinstance(word, PdfTextCell)):
+        for one, other in pairwise(word for word in words if word.font_key):
             font = one.font_key
             if font != other.font_key or votes[font, True] + votes[font, False] >= _VOTES:
                 continue
             if _shape(one.text) != _shape(other.text) and _are_beside(one, other):
-                votes[font, not _are_equal(_height(one), _height(other))] += 1
+                votes[font, not _are_equal(one.size, other.size)] += 1
         fonts = {font for font, _ in votes}
         self._by_ink = {font: votes[font, True] > votes[font, False] for font in fonts}
         self._mostly = 2 * sum(self._by_ink.values()) > len(fonts)
@@ -71,12 +73,8 @@ def _shape(text: str) -> tuple[float, float]:
     return _UP if _ASCENDS.search(text) else _LOW, _DOWN if _DESCENDS.search(text) else 0.0
 
 
-def _height(cell: TextCell) -> float:
-    return abs(cell.rect.r_y2 - cell.rect.r_y0)
-
-
-def _are_beside(one: TextCell, other: TextCell) -> bool:
-    return min(abs(one.rect.r_y0 - other.rect.r_y0), abs(one.rect.r_y2 - other.rect.r_y2)) < 0.35 * _height(one)
+def _are_beside(one: Word, other: Word) -> bool:
+    return min(abs(one.bottom - other.bottom), abs(one.top - other.top)) < 0.35 * one.size
 
 
 def _are_equal(one: float, other: float) -> bool:

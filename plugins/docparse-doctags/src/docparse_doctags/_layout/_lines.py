@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import attrs
+from docling_core.types.doc import Size
 from docling_core.types.doc.page import PdfCellRenderingMode, PdfTextCell, SegmentedPdfPage, TextCell
 
 from docparse_doctags._layout._edges import edges_of
@@ -12,7 +13,7 @@ from docparse_doctags._layout._fonts import Font, font_of
 from docparse_doctags._layout._ink import Heights
 from docparse_doctags._layout._patterns import MARKER
 from docparse_doctags._layout._right_to_left import Run, runs_of
-from docparse_doctags._layout._words import Word, Words, reads_right_to_left
+from docparse_doctags._layout._words import Word, reads_right_to_left
 
 _INVISIBLE = frozenset({PdfCellRenderingMode.INVISIBLE, PdfCellRenderingMode.ONLY_CLIPPING})
 _SAME_BASELINE = 0.35
@@ -63,7 +64,7 @@ class Line:
         hang: where the text after a bullet or number begins, when that stands apart from it.
         sideways: whether it runs up or down the page.
         tag: what the PDF itself says of it.
-        cells: the parser's cells it was made of.
+        cells: the texts of the parser's cells that it was made of.
     """
 
     text: str
@@ -76,7 +77,7 @@ class Line:
     hang: float | None = None
     sideways: bool = False
     tag: Tag | None = None
-    cells: tuple[TextCell, ...] = ()
+    cells: tuple[str, ...] = ()
 
     @property
     def centre(self) -> float:
@@ -104,7 +105,7 @@ class PageLines:
         height: of the page, in points.
         lines: from top to bottom.
         mirrored: whether the page reads from right to left, so that horizontal positions are mirrored.
-        words: the parser's cells of single words.
+        words: single words, as the parser tells them apart.
     """
 
     number: int
@@ -112,7 +113,7 @@ class PageLines:
     height: float
     lines: tuple[Line, ...]
     mirrored: bool
-    words: Sequence[TextCell] = ()
+    words: Sequence[Word] = ()
 
     def is_inside(self, line: Line, left: float, top: float, right: float, bottom: float) -> bool:
         """Return whether the middle of a line is in a box, which is not mirrored."""
@@ -125,37 +126,41 @@ class PageLines:
         The parser takes cells of a table for one line when they are close.
         """
         left, right = (self.width - line.right, self.width - line.left) if self.mirrored else (line.left, line.right)
-        near = [word.rect for word in self.words if line.top - line.size < word.rect.r_y0 < line.bottom + line.size]
-        boxes = sorted(edges_of(rectangle, self.height) for rectangle in near)
-        inside = [
-            (begin, end)
-            for begin, top, end, bottom in boxes
-            if line.top < (top + bottom) / 2 < line.bottom and left <= (begin + end) / 2 <= right
-        ]
+        inside = [word for word in self.words if line.top < word.down < line.bottom and left <= word.across <= right]
+        inside.sort(key=lambda word: (word.left, word.top, word.right))
         number = line.text[:1].isdigit()
-        gaps = [after[0] - before[1] for before, after in pairwise(inside)]
+        gaps = [after.left - before.right for before, after in pairwise(inside)]
         return max(gaps[number:], default=0.0)
 
 
-def page_lines(number: int, width: float, height: float, parsed: SegmentedPdfPage) -> PageLines:
-    """Return the lines of a page. Invisible text counts only where nothing is visible: there it is what OCR read."""
+def page_lines(number: int, size: Size, parsed: SegmentedPdfPage, words: Sequence[Word] = ()) -> PageLines:
+    """Return the lines of a page. Invisible text counts only where nothing is visible: there it is what OCR read.
+
+    Args:
+        number: of the page, counted from 1.
+        size: of the page, in points.
+        parsed: what the parser says of it.
+        words: its words.
+    """
+    width, height = size.width, size.height
     cells = [cell for cell in parsed.textline_cells if cell.text.strip()]
     visible = [cell for cell in cells if not (isinstance(cell, PdfTextCell) and cell.rendering_mode in _INVISIBLE)]
     cells = visible or cells
     mirrored = reads_right_to_left(cell.text for cell in cells)
-    heights = Heights(parsed.word_cells)
-    if mirrored and parsed.word_cells and cells is visible:
-        lines = mirrored_lines(Words(parsed.word_cells, height), width)
-        return PageLines(number=number, width=width, height=height, lines=lines, mirrored=True, words=parsed.word_cells)
+    if mirrored and words and cells is visible:
+        lines = mirrored_lines(words, width)
+        return PageLines(number=number, width=width, height=height, lines=lines, mirrored=True, words=words)
+    heights = Heights(words)
     mirror = width if mirrored else None
     pieces = [line for cell in cells if (line := _line(cell, height, heights, mirror=mirror)) is not None]
     lines = tuple(_joined(pieces, spaced=mirrored))
-    return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored, words=parsed.word_cells)
+    return PageLines(number=number, width=width, height=height, lines=lines, mirrored=mirrored, words=words)
 
 
-def mirrored_lines(words: Words, width: float) -> tuple[Line, ...]:
+def mirrored_lines(words: Sequence[Word], width: float) -> tuple[Line, ...]:
     """Return the lines of a page that reads from right to left."""
-    lines = [_mirrored_line(run, width) for run in runs_of(list(words), _ends_line)]
+    ordered = sorted(words, key=lambda word: word.down)
+    lines = [_mirrored_line(run, width) for run in runs_of(ordered, _ends_line)]
     return tuple(sorted(lines, key=lambda line: (line.top, line.left)))
 
 
@@ -175,8 +180,8 @@ def _mirrored_line(run: Run, width: float) -> Line:
         right=width - min(word.left for word in words),
         bottom=bottom,
         size=bottom - top,
-        font=font_of(main.cell.font_name if isinstance(main.cell, PdfTextCell) else None),
-        cells=tuple(word.cell for word in words if word.cell is not None),
+        font=font_of(main.font_name),
+        cells=tuple(word.text for word in words),
     )
 
 
@@ -198,7 +203,7 @@ def _line(cell: TextCell, height: float, heights: Heights, *, mirror: float | No
         size=across if sideways else down + above + below,
         font=font_of(cell.font_name if isinstance(cell, PdfTextCell) else None),
         sideways=sideways,
-        cells=(cell,),
+        cells=(text,),
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from docling.backend.docling_parse_backend import ThreadedDoclingParsePageBackend
 from docling.datamodel.base_models import AssembledUnit, Page, PageElement
 from docling.datamodel.document import ConversionResult
 from docling.datamodel.pipeline_options import HeadingHierarchyOptions, NativePdfPipelineOptions
@@ -17,6 +16,7 @@ from docling.models.stages.reading_order.readingorder_model import ReadingOrderM
 from docling.pipeline.native_pdf_pipeline import NativePdfPipeline
 from docling_core.types.doc import DocItemLabel, DoclingDocument, SectionHeaderItem
 
+from docparse_doctags._layout._backend import LayoutPage
 from docparse_doctags._layout._body import Body, body_of
 from docparse_doctags._layout._booktabs import booktabs_tables
 from docparse_doctags._layout._font_names import name_fonts
@@ -32,7 +32,7 @@ from docparse_doctags._layout._pictures import pictures_of
 from docparse_doctags._layout._rules import Drawing, drawing_of
 from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._tags import has_headings, tagged
-from docparse_doctags._layout._words import Words
+from docparse_doctags._layout._words import Word, Words, words_in
 
 
 class _GivenOrder(ReadingOrderPredictor):
@@ -62,15 +62,21 @@ class LayoutPdfPipeline(NativePdfPipeline):
         self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # docling leaves it untyped  # type: ignore[no-untyped-call]  # of its base class
         self._hierarchy = HeadingHierarchyModel(options=HeadingHierarchyOptions(enabled=True))
         self._drawings: dict[int, Drawing] = {}
+        self._words: dict[int, list[Word]] = {}
 
     def _build_document(self, conv_res: ConversionResult) -> ConversionResult:
-        self._drawings = {}
+        self._drawings, self._words = {}, {}
         return super()._build_document(conv_res)
 
     def _parse_page(self, timings: Any, conv_res: ConversionResult, page_backend: Any) -> Page | None:
         page = super()._parse_page(timings, conv_res, page_backend)
-        if page is not None and isinstance(page_backend, ThreadedDoclingParsePageBackend):
+        if page is None or page.parsed_page is None or page.size is None:
+            return page
+        if isinstance(page_backend, LayoutPage):
             self._drawings[page.page_no] = drawing_of(page_backend)
+            self._words[page.page_no] = page_backend.words()
+        else:
+            self._words[page.page_no] = words_in(page.parsed_page.word_cells, page.size.height)
         return page
 
     def _assemble_document(self, conv_res: ConversionResult) -> ConversionResult:
@@ -82,8 +88,8 @@ class LayoutPdfPipeline(NativePdfPipeline):
                 titles.setdefault(entry.page_no, set()).add(title_key(entry.title))
         source = conv_res.input._backend.path_or_stream  # noqa: SLF001 - as above
         password = _password(conv_res)
-        name_fonts(conv_res.pages, source, password)
-        texts = tagged([_page_lines(page) for page in conv_res.pages], source, password)
+        name_fonts(conv_res.pages, self._words, source, password)
+        texts = tagged([_page_lines(page, self._words) for page in conv_res.pages], source, password)
         conv_res.assembled, headings = _assembled(conv_res.pages, texts, titles, self._drawings)
         conv_res.document = self._reading_order(conv_res)
         if not headings:
@@ -155,7 +161,7 @@ def _level(document: DoclingDocument, headings: Mapping[tuple[int, str], Block],
 
 
 def _layout(page: Page, text: PageLines, body: Body, drawing: Drawing) -> PageLayout:
-    words = Words(text.words, text.height)
+    words = Words(text.words)
     tables = ruled_tables(drawing, words)
     tables += [table for table in booktabs_tables(drawing, words) if not any(_overlap(table, one) for one in tables)]
     if text.mirrored:
@@ -173,7 +179,7 @@ def _in_table(line: Line, layout: PageLayout) -> bool:
     return any(layout.page.is_inside(line, *table.box) for table in layout.tables)
 
 
-def _page_lines(page: Page) -> PageLines:
+def _page_lines(page: Page, words: Mapping[int, Sequence[Word]]) -> PageLines:
     if page.size is None or page.parsed_page is None:
         return PageLines(number=page.page_no, width=0, height=0, lines=(), mirrored=False)
-    return page_lines(page.page_no, page.size.width, page.size.height, page.parsed_page)
+    return page_lines(page.page_no, page.size, page.parsed_page, words.get(page.page_no, ()))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import attrs
-from docling_core.types.doc.page import TextCell
+from docling_core.types.doc.page import PdfTextCell, TextCell
 
 from docparse_doctags._layout._edges import edges_of
 
@@ -24,14 +24,25 @@ _HYPHEN = re.compile(r"(?<=[^\W\d])[-\u00ad\u2010\x02]\n(?=[^\W\d_A-Z])")
 
 @attrs.frozen(eq=False)
 class Word:
-    """A word and its box, from the top left of the page; not mirrored."""
+    """A word and its box, from the top left of the page; not mirrored.
+
+    Attributes:
+        text: as the parser reads it.
+        left: of the box, in points, as the other edges.
+        top: upper edge.
+        right: right edge.
+        bottom: lower edge.
+        font_key: what the page calls the font; empty where the parser does not say.
+        font_name: its name.
+    """
 
     text: str
     left: float
     top: float
     right: float
     bottom: float
-    cell: TextCell | None = None
+    font_key: str = ""
+    font_name: str = ""
 
     @property
     def across(self) -> float:
@@ -49,19 +60,26 @@ class Word:
         return self.bottom - self.top
 
 
+def words_in(cells: Iterable[TextCell], height: float) -> list[Word]:
+    """Return docling's cells of words on a page of that height."""
+    return [_word(text, cell, height) for cell in cells if (text := cell.text.strip())]
+
+
+def _word(text: str, cell: TextCell, height: float) -> Word:
+    font = (cell.font_key, cell.font_name) if isinstance(cell, PdfTextCell) else ()
+    return Word(text, *edges_of(cell.rect, height), *font)
+
+
 class Words:
     """The words of a page, found by where they are."""
 
-    def __init__(self, cells: Sequence[TextCell], height: float) -> None:
-        self._cells, self._height = cells, height
+    def __init__(self, words: Iterable[Word]) -> None:
+        self._unsorted = words
 
     @cached_property
     def _words(self) -> list[Word]:
-        """Return the words from top to bottom; made when a table is looked for, as on most pages there is none."""
-        words = [
-            Word(text, *edges_of(cell.rect, self._height), cell) for cell in self._cells if (text := cell.text.strip())
-        ]
-        return sorted(words, key=lambda word: word.down)
+        """Return the words from top to bottom; sorted when a table is looked for, as on most pages there is none."""
+        return sorted(self._unsorted, key=lambda word: word.down)
 
     @cached_property
     def _heights(self) -> list[float]:
