@@ -3,6 +3,7 @@
 Prints one line of JSON for each system and PDF: system, name, cpu_s, and markdown or items.
 """
 
+import gc
 import json
 import logging
 import sys
@@ -50,6 +51,7 @@ SYSTEMS = {"pymupdf4llm": _pymupdf4llm, "markitdown": _markitdown, "pdfplumber":
 
 def main() -> None:
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(10_000)  # as a worker of ours
     for name, open_system in SYSTEMS.items():
         if find_spec(name) is None:
             continue

@@ -18,6 +18,7 @@ from docling_core.types.doc import ContentLayer, CoordOrigin, DocItem, DoclingDo
 from references import from_markdown
 
 from docparse_doctags._engines import native
+from docparse_doctags._worker import collect_seldom
 
 _LABELS = {"section_header": "heading", "title": "heading"}
 
@@ -51,7 +52,8 @@ def docling_system(option: FormatOption) -> Callable[[Path], Reading]:
 
 
 def local_systems() -> dict[str, Callable[[Path], Reading]]:
-    """Return our engine and docling's flat pipeline."""
+    """Return our engine and docling's flat pipeline, both in a process that is set up as a worker's."""
+    collect_seldom()
     return {"native": docling_system(native.pdf_option()), "flat": docling_system(_flat())}
 
 

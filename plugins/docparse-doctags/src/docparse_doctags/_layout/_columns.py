@@ -1,5 +1,6 @@
 """Columns: the parts of a page that are read one after the other."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -81,20 +82,22 @@ def _gutter(lines: Sequence[Line]) -> float | None:
     prose = [line for line in lines if len(line.text) >= _PROSE and not line.sideways]
     if len(prose) < 2 * _LEAST_LINES:
         return None
-    begin, end = min(line.left for line in prose), max(line.right for line in prose)
+    lefts, rights = sorted(line.left for line in prose), sorted(line.right for line in prose)
+    begin, end = lefts[0], rights[-1]
     first, last = (begin + share * (end - begin) for share in _MIDDLE)
     candidates = [first + step * _STEP for step in range(int((last - first) / _STEP) + 1)]
-    scores = [_score(prose, across) for across in candidates]
-    best = [across for across, score in zip(candidates, scores, strict=True) if score == max(scores)]
+    scores = [_score(lefts, rights, across) for across in candidates]
+    most = max(scores)
+    best = [across for across, score in zip(candidates, scores, strict=True) if score == most]
     gutter = best[len(best) // 2]
     return gutter if _are_columns(prose, gutter) else None
 
 
-def _score(prose: Sequence[Line], across: float) -> int:
-    """Return how many lines the smaller side has, less the lines that run over."""
-    before = sum(line.right <= across for line in prose)
-    after = sum(line.left >= across for line in prose)
-    return min(before, after) - (len(prose) - before - after)
+def _score(lefts: Sequence[float], rights: Sequence[float], across: float) -> int:
+    """Return how many lines the smaller side has, less the lines that run over; both edges of the lines are sorted."""
+    before = bisect_right(rights, across)
+    after = len(lefts) - bisect_left(lefts, across)
+    return min(before, after) - (len(lefts) - before - after)
 
 
 def _are_columns(prose: Sequence[Line], gutter: float) -> bool:

@@ -98,14 +98,14 @@ def _bottom_left(cell: PdfTextCell, height: float) -> BoundingBox:
 
 def _text_objects(page: pdfium.PdfPage) -> Iterator[tuple[float, float, str]]:
     """Yield the middle, in points from the bottom left, and the font name of each piece of text."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    name = ctypes.create_string_buffer(_NAME_BYTES)
     for index in range(min(pdfium_c.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
         item = pdfium_c.FPDFPage_GetObject(page, index)
         if pdfium_c.FPDFPageObj_GetType(item) != pdfium_c.FPDF_PAGEOBJ_TEXT:
             continue
-        edges = [ctypes.c_float() for _ in range(4)]
         if not pdfium_c.FPDFPageObj_GetBounds(item, *edges):
             continue
         left, bottom, right, top = (edge.value for edge in edges)
-        name = ctypes.create_string_buffer(_NAME_BYTES)
         pdfium_c.FPDFFont_GetBaseFontName(pdfium_c.FPDFTextObj_GetFont(item), name, _NAME_BYTES)
         yield (left + right) / 2, (bottom + top) / 2, name.value.decode("latin-1")

@@ -49,10 +49,10 @@ def _sizes(document: pdfium.PdfDocument, page: PageLines, lines: Sequence[Line])
     except pdfium.PdfiumError:
         return {}
     height = opened.get_height()
+    edges = [ctypes.c_float() for _ in range(4)]
     found: dict[Line, float] = {}
     for index in range(min(pdfium_c.FPDFPage_CountObjects(opened), _MOST_OBJECTS)):
         item = pdfium_c.FPDFPage_GetObject(opened, index)
-        edges = [ctypes.c_float() for _ in range(4)]
         if pdfium_c.FPDFPageObj_GetType(item) != pdfium_c.FPDF_PAGEOBJ_TEXT:
             continue
         if not pdfium_c.FPDFPageObj_GetBounds(item, *edges):

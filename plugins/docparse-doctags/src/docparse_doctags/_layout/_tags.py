@@ -7,7 +7,7 @@ the authors marked nothing as a heading, as Word users do who only set text in b
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ _TAGGED = 0.8
 
 _HEADINGS = 0.35
 """A document of which more letters than this share are headings was tagged by its looks, and badly."""
+
+_ROLE_BYTES = 64
+"""Of a name in UTF-16, with its terminating zero; the longest here has ten letters."""
 
 _BAND = 16.0
 
@@ -114,10 +117,10 @@ def _pieces(document: pdfium.PdfDocument, number: int) -> list[_Piece]:
         return []
     tags = _tags(page, number)
     height = page.get_height()
+    edges = [ctypes.c_float() for _ in range(4)]
     pieces = []
     for item in _text_objects(page) if tags else ():
         tag = tags.get(pdfium_c.FPDFPageObj_GetMarkedContentID(item))
-        edges = [ctypes.c_float() for _ in range(4)]
         if tag is not None and pdfium_c.FPDFPageObj_GetBounds(item, *edges):
             left, bottom, right, top = (edge.value for edge in edges)
             pieces.append(_Piece(left, height - top, right, height - bottom, tag))
@@ -148,7 +151,7 @@ def _tags(page: pdfium.PdfPage, number: int) -> dict[int, Tag]:
         element, above, depth = stack.pop()
         if not element or depth > _DEEPEST:
             continue
-        role = _text(pdfium_c.FPDF_StructElement_GetType, element)
+        role = _role(element)
         tag = _tag((number, count), role, above)
         for content in _contents(element):
             if tag is not None:
@@ -196,10 +199,8 @@ def _contents(element: Any) -> Collection[int]:
     return found - {-1}
 
 
-def _text(function: Callable[..., int], element: Any) -> str:
-    size = function(element, None, 0)
-    if size <= 2:  # noqa: PLR2004 - a terminating zero in UTF-16
-        return ""
-    buffer = ctypes.create_string_buffer(size)
-    function(element, buffer, size)
-    return buffer.raw[: size - 2].decode("utf-16-le", "replace")
+def _role(element: Any) -> str:
+    """Return the name of an element; one that is longer than all names of the standard is none that counts here."""
+    buffer = ctypes.create_string_buffer(_ROLE_BYTES)
+    size = pdfium_c.FPDF_StructElement_GetType(element, buffer, _ROLE_BYTES)
+    return buffer.raw[: max(size - 2, 0)].decode("utf-16-le", "replace") if size <= _ROLE_BYTES else ""

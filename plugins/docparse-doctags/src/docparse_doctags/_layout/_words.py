@@ -119,6 +119,9 @@ def _line(words: list[Word], *, mirrored: bool) -> str:
 
 def reads_right_to_left(texts: Iterable[str]) -> bool:
     """Return whether more letters are read from right to left than from left to right."""
+    texts = list(texts)
+    if all(map(str.isascii, texts)):
+        return False
     balance = 0
     for text in texts:
         if text.isascii():
