@@ -1,5 +1,7 @@
 """The stage doctags: its cost beside docling's own, the start of a worker, its memory over 1,500 documents.
 
+With ``--huge PAGES`` instead: the memory that one PDF of so many pages takes, in parts and in one pass.
+
 Targets: html and docx take at most 1.10 times the CPU time of docling alone, which converts the same files and writes
 the same JSON and DocTags; a worker is ready in under 2 s; its memory does not grow. How 2 workers compare with 1 is
 measured by ``workers.py``. docling and the stage take turns on the same files in one process.
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import docx
 import psutil
+from reportlab.pdfgen.canvas import Canvas
 
 import docparse_doctags
 from docparse_runner import StageContext, WorkItem, Workspace
@@ -37,6 +40,20 @@ context = StageContext(stage=docparse_doctags.docparse_stage(), options=docparse
 docparse_doctags.docparse_worker(context)
 print(time.perf_counter() - began)
 """
+HUGE = """
+import pathlib, resource, sys
+import docparse_doctags
+from docparse_runner import StageContext, WorkItem, Workspace
+path, at_once = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+context = StageContext(stage=docparse_doctags.docparse_stage(),
+                       options=docparse_doctags.Options(pages_at_once=at_once, max_pages=10**6),
+                       workspace=Workspace(path.parent), resolved={"engine": "native", "ocr": "off"})
+outputs = {"docling": path.with_name("out.json"), "doctags": path.with_name("out.doctags")}
+worker = docparse_doctags.docparse_worker(context)
+worker(WorkItem(item_id="bench/huge", inputs={"source": path}, outputs=outputs))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+SHORT = 200
 TEXT = "The harbour gauge has recorded the tide every hour since 1911, and nobody has ever asked it to stop."
 
 
@@ -130,12 +147,34 @@ def memory(folder: Path, documents: int) -> None:
     print(f"resident set of one worker, MB after documents: {json.dumps(sizes)}")
 
 
+def huge(folder: Path, pages: int) -> None:
+    """Convert one long PDF in parts and in one pass, and one that is no longer than a part."""
+    at_once = docparse_doctags.Options().pages_at_once
+    for count, part in ((SHORT, at_once), (pages, at_once), (pages, pages)):
+        path = folder / f"{count}.pdf"
+        canvas = Canvas(str(path))
+        for number in range(1, count + 1):
+            canvas.drawString(72, 780, f"Station {number}")
+            for line in range(45):
+                canvas.drawString(72, 750 - 15 * line, f"{line} {TEXT[:80]}")
+            canvas.showPage()
+        canvas.save()
+        words = [sys.executable, "-c", HUGE, str(path), str(part)]
+        peak = int(subprocess.run(words, check=True, capture_output=True, text=True).stdout) / 1024
+        print(f"{count} pages, {part} at once: {peak:.0f} MB at most in one worker")
+
+
 def main() -> None:
     """Measure all three, the memory first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=1500, help="so many for the memory")
-    count = parser.parse_args().documents
+    parser.add_argument("--huge", type=int, metavar="PAGES", help="measure one PDF of so many pages, and nothing else")
+    given = parser.parse_args()
+    count = given.documents
     with tempfile.TemporaryDirectory() as name:
+        if given.huge:
+            huge(Path(name), given.huge)
+            return
         memory(Path(name), count)
         start(Path(name))
         beside_docling(Path(name))

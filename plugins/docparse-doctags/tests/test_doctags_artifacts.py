@@ -53,6 +53,17 @@ def test_an_export_that_fails_leaves_the_others(convert, tmp_path):
     assert result.files["markdown"] == b"1."
 
 
+def test_tables_are_written_to_doctags_as_docling_core_writes_them(convert, tmp_path):
+    table = "<table><tr><th>Hour</th><th colspan=2>Level</th></tr><tr><td>1</td><td>4.1</td><td>{}</td></tr></table>"
+    path = tmp_path / "tide.html"
+    path.write_text(f"<h1>Tide</h1>{table.format('low')}{table.format('<b>low</b> and <i>slack</i>')}")
+
+    result = convert(path)
+
+    assert DoclingDocument.model_validate_json(result.json).export_to_doctags() == result.doctags.decode()
+    assert len(result.document["tables"]) == 2
+
+
 def test_the_digest_of_the_source_and_the_engine_with_its_version_are_in_the_json_and_the_row(convert, make):
     path = make("tides.pdf", pages=2)
 
