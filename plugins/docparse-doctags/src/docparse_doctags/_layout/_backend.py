@@ -51,18 +51,18 @@ class LayoutPage(ThreadedDoclingParsePageBackend):
             return []
         decoder = self._result._require_page_decoder()  # noqa: SLF001 - as docling's own page does for shapes
         height = page.dimension.height
-        return [_word(cell, height) for cell in decoder.get_word_cells()]
+        return [_word(cell, height, index) for index, cell in enumerate(decoder.get_word_cells())]
 
 
-def _word(cell: Any, height: float) -> Word:
+def _word(cell: Any, height: float, index: int) -> Word:
     """Return a word of the parser, whose corners count from the bottom left."""
     left, low, right, high = cell.r_x0, cell.r_y0, cell.r_x2, cell.r_y2
     if left == cell.r_x3 < right and low == cell.r_y1 < high:  # upright, as nearly all are: fewer calls into the parser
-        return Word(cell.text, left, height - high, right, height - low, cell.font_key, cell.font_name)
+        return Word(cell.text, left, height - high, right, height - low, cell.font_key, cell.font_name, index)
     across = (cell.r_x0, cell.r_x1, cell.r_x2, cell.r_x3)
     up = (cell.r_y0, cell.r_y1, cell.r_y2, cell.r_y3)
     edges = (min(across), height - max(up), max(across), height - min(up))
-    return Word(cell.text, *edges, cell.font_key, cell.font_name)
+    return Word(cell.text, *edges, cell.font_key, cell.font_name, index)
 
 
 class LayoutBackend(ThreadedDoclingParseDocumentBackend):

@@ -66,7 +66,7 @@ def _inner(number: int, line: Line, page: PageLines) -> Cluster:
     """Return a line of text in a picture; docling makes its text of the texts of its cells."""
     box = _box([line], page)
     edges = BoundingRectangle.from_bounding_box(box)
-    cells = [TextCell(text=text, orig=text, rect=edges, from_ocr=False) for text in line.cells]
+    cells = [TextCell(text=span.text, orig=span.text, rect=edges, from_ocr=False) for span in line.spans]
     return Cluster(id=number, label=DocItemLabel.TEXT, bbox=box, cells=cells)
 
 

@@ -47,6 +47,21 @@ class Tag:
     level: int = 0
 
 
+@attrs.frozen
+class Span:
+    """A text of the parser's.
+
+    Attributes:
+        text: as the parser reads it.
+        index: its place in the order in which the page draws them.
+        font_name: of its letters; empty where the parser does not say.
+    """
+
+    text: str
+    index: int
+    font_name: str
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Line:
     """One line of text; boxes count from the top left of the page, in points.
@@ -64,7 +79,7 @@ class Line:
         hang: where the text after a bullet or number begins, when that stands apart from it.
         sideways: whether it runs up or down the page.
         tag: what the PDF itself says of it.
-        cells: the texts of the parser's cells that it was made of.
+        spans: what it was made of.
     """
 
     text: str
@@ -77,7 +92,7 @@ class Line:
     hang: float | None = None
     sideways: bool = False
     tag: Tag | None = None
-    cells: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
 
     @property
     def centre(self) -> float:
@@ -181,7 +196,7 @@ def _mirrored_line(run: Run, width: float) -> Line:
         bottom=bottom,
         size=bottom - top,
         font=font_of(main.font_name),
-        cells=tuple(word.text for word in words),
+        spans=tuple(Span(word.text, word.index, word.font_name) for word in words),
     )
 
 
@@ -194,6 +209,7 @@ def _line(cell: TextCell, height: float, heights: Heights, *, mirror: float | No
     text = cell.text.strip()
     sideways = down > _SIDEWAYS * across and len(text) > _SIDEWAYS
     above, below = (0.0, 0.0) if sideways else heights.missing(cell, down)
+    font_name = cell.font_name if isinstance(cell, PdfTextCell) else ""
     return Line(
         text=text,
         left=left if mirror is None else mirror - right,
@@ -201,9 +217,9 @@ def _line(cell: TextCell, height: float, heights: Heights, *, mirror: float | No
         right=right if mirror is None else mirror - left,
         bottom=bottom + below,
         size=across if sideways else down + above + below,
-        font=font_of(cell.font_name if isinstance(cell, PdfTextCell) else None),
+        font=font_of(font_name),
         sideways=sideways,
-        cells=(text,),
+        spans=(Span(text, cell.index, font_name),),
     )
 
 
@@ -262,7 +278,7 @@ def _join(line: Line, piece: Line, *, spaced: bool) -> Line:
         size=main.size,
         font=main.font,
         hang=piece.left if MARKER.fullmatch(line.text) else line.hang,
-        cells=line.cells + piece.cells,
+        spans=line.spans + piece.spans,
     )
 
 

@@ -34,6 +34,7 @@ class Word:
         bottom: lower edge.
         font_key: what the page calls the font; empty where the parser does not say.
         font_name: its name.
+        index: its place in the order in which the page draws its words.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Word:
     bottom: float
     font_key: str = ""
     font_name: str = ""
+    index: int = 0
 
     @property
     def across(self) -> float:
@@ -66,8 +68,8 @@ def words_in(cells: Iterable[TextCell], height: float) -> list[Word]:
 
 
 def _word(text: str, cell: TextCell, height: float) -> Word:
-    font = (cell.font_key, cell.font_name) if isinstance(cell, PdfTextCell) else ()
-    return Word(text, *edges_of(cell.rect, height), *font)
+    font = (cell.font_key, cell.font_name) if isinstance(cell, PdfTextCell) else ("", "")
+    return Word(text, *edges_of(cell.rect, height), *font, cell.index)
 
 
 class Words:
