@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import attrs
 from sources import Part, Source, Writer
 
 FONTS = ("Liberation Serif", "Liberation Sans", "DejaVu Serif", "DejaVu Sans", "Noto Serif", "Noto Sans")
@@ -235,6 +236,29 @@ def slides(seed: int) -> Source:
     return Source(name=f"slides-{seed}", kind="pptx", parts=tuple(parts), font=FONTS[seed % 6], size=18)
 
 
+def boxes(seed: int) -> Source:
+    """Slides with two to four text boxes beside each other: a line above a list, a list, a few sentences."""
+    writer = Writer(f"boxes{seed}")
+    parts = []
+    for _ in range(5):
+        parts.append(Part(label="heading", text=writer.phrase(2, 6), level=1))
+        for box in range(1, writer.random.randint(2, 4) + 1):
+            parts += (attrs.evolve(part, box=box) for part in _box(writer))
+    return Source(name=f"boxes-{seed}", kind="pptx", parts=tuple(parts), font=FONTS[seed % 6], size=14)
+
+
+def _box(writer: Writer) -> Iterator[Part]:
+    kind = writer.pick(("list", "list", "headed", "prose"))
+    if kind == "prose":
+        yield Part(label="text", text=writer.sentence())
+        return
+    if kind == "headed":
+        yield Part(label="text", text=writer.phrase(1, 3))
+    ordered = writer.random.random() < 0.5
+    for _ in range(writer.random.randint(2, 5)):
+        yield Part(label="list_item", text=writer.phrase(1, 4), level=0, ordered=ordered)
+
+
 RECIPES: tuple[tuple[Callable[[int], Source], int], ...] = (
     (report, 6),
     (paper, 6),
@@ -246,6 +270,7 @@ RECIPES: tuple[tuple[Callable[[int], Source], int], ...] = (
     (lambda seed: mirrored("he", seed), 3),
     (web, 4),
     (slides, 4),
+    (boxes, 4),
 )
 
 

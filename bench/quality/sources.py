@@ -46,6 +46,7 @@ class Part:
         ordered: whether a list item is numbered.
         rows: of a table: (text, row span, column span) of each cell that begins there.
         look: of a table: ruled, booktabs, open (no lines) or banded (a line below each row).
+        box: of a slide: in which of its text boxes, which stand beside each other; 0 for the one that fills it.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Part:
     ordered: bool = False
     rows: tuple[tuple[tuple[str, int, int], ...], ...] = ()
     look: str = "ruled"
+    box: int = 0
 
     def grid(self) -> list[list[str]]:
         """Return the text at every row and column of a table, spans repeated."""

@@ -7,6 +7,7 @@ from docling.datamodel.base_models import PageElement
 from docling_core.types.doc import BoundingBox, DocItemLabel
 
 from docparse_doctags._layout._body import Body
+from docparse_doctags._layout._boxes import boxes_of
 from docparse_doctags._layout._columns import regions_of
 from docparse_doctags._layout._elements import picture_element, table_element, text_element
 from docparse_doctags._layout._fonts import Font
@@ -84,7 +85,7 @@ class PageLayout:
         lines = sorted(
             [*(line for line in lines if line not in drawn), *floats], key=lambda line: (line.top, line.left)
         )
-        for region in regions_of(lines):
+        for region in (box for column in regions_of(lines) for box in boxes_of(column)):
             placed = [floats[line] for line in region if line in floats]
             text = self._region([line for line in region if line not in floats])
             yield from sorted([*text, *placed], key=lambda part: part.top)
