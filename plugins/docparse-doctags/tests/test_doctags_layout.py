@@ -153,6 +153,20 @@ def test_a_paragraph_that_goes_on_in_the_next_column_is_one_with_two_boxes(conve
     assert [place["page_no"] for place in item["prov"]] == [1, 1]
 
 
+def test_lines_without_a_full_stop_at_the_ends_of_pages_stay_apart(convert, typeset):
+    story = [Paragraph("A table with spans", BODY), PageBreak(), Paragraph("A table without any", BODY)]
+
+    assert convert(typeset(story)).texts == ["A table with spans", "A table without any"]
+
+
+def test_a_paragraph_goes_on_over_a_page_with_a_capital(convert, typeset):
+    long = "The Tide comes in and the Tide goes out as it has done since there is a Moon and The Moon " * 90
+
+    [item] = convert(typeset([Paragraph(long, BODY)])).document["texts"]
+
+    assert [place["page_no"] for place in item["prov"]] == [1, 2]
+
+
 def test_a_title_over_two_columns_comes_first(convert, tmp_path):
     path = tmp_path / "title.pdf"
     document = BaseDocTemplate(str(path), invariant=1)
@@ -224,6 +238,37 @@ def test_code_keeps_its_lines_and_indentation(convert, typeset):
     result = convert(typeset([Paragraph(TIDE, BODY), Preformatted(code, CODE), Paragraph(MOON, BODY)]))
 
     assert result.labels[code] == "code"
+
+
+def test_code_in_a_frame_is_code_and_no_picture(convert, tmp_path):
+    path = tmp_path / "framed.pdf"
+    canvas = Canvas(str(path), invariant=1)
+    canvas.drawString(72, 740, TIDE[:90])
+    canvas.rect(70, 640, 300, 70)
+    canvas.setFont("Courier", 9)
+    for row, line in enumerate(["def high(tide):", "    return tide > 4"]):
+        canvas.drawString(76, 690 - 11 * row, line)
+    canvas.save()
+
+    result = convert(path)
+
+    assert result.document["pictures"] == []
+    assert "code" in result.labels.values()
+
+
+@pytest.mark.parametrize("bullet", ["1.", "2."])
+def test_numbers_that_count_up_are_a_list_below_any_line(bullet, convert, tmp_path):
+    path = tmp_path / "counted.pdf"
+    canvas = Canvas(str(path), invariant=1)
+    first = int(bullet[0])
+    lines = ["Tools", *(f"{first + row}. {text}" for row, text in enumerate(["Gauge", "Clock", "Pen"]))]
+    for row, line in enumerate(lines):
+        canvas.drawString(72, 700 - 14 * row, line)
+    canvas.save()
+
+    labels = convert(path).labels
+
+    assert [labels[text] for text in ("Gauge", "Clock", "Pen")] == ["list_item"] * 3
 
 
 def test_a_caption_belongs_to_its_picture(convert, typeset, tmp_path):

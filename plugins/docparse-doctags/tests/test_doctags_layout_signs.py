@@ -174,6 +174,14 @@ def test_latin_words_in_a_line_read_from_the_right_are_read_from_the_left():
     assert run.text == "שפת New York"
 
 
+def test_words_of_two_scripts_are_two_words_however_close():
+    words = [_word("שפת", 80, 100), _word("GPS", 50, 79.9), _word("היא", 20, 50)]
+
+    [run] = runs_of(words, lambda *_: False)
+
+    assert run.text == "שפת GPS היא"
+
+
 def test_a_drawing_is_a_picture_and_its_letters_are_not_text(convert, tmp_path):
     path = tmp_path / "drawing.pdf"
     canvas = Canvas(str(path), invariant=1)

@@ -18,6 +18,9 @@ _APART = 5.0
 _BESIDE = 1.4
 """A head in the middle of two rows is at most this many word heights from those beside it."""
 
+_ALIGNED = 0.3
+"""A head begins within this many word heights of where its column does."""
+
 
 @attrs.frozen(kw_only=True)
 class HeadRows:
@@ -70,7 +73,16 @@ class HeadRows:
         if over:
             return True
         apart = len({bisect_right(edges, piece[0].across) for piece in pieces}) == len(pieces) > 1
-        return apart and abs(min(word.left for word in row) - min(word.left for word in inside)) < self.size
+        if not apart:
+            return False
+        at_edge = abs(min(word.left for word in row) - min(word.left for word in inside)) < self.size
+        return at_edge or all(self._is_aligned(piece, edges, inside) for piece in pieces)
+
+    def _is_aligned(self, piece: Sequence[Word], edges: Sequence[float], inside: Sequence[Word]) -> bool:
+        """Return whether a head begins where the words of its column begin, as where the first column has no head."""
+        column = bisect_right(edges, piece[0].across)
+        lefts = [word.left for word in inside if bisect_right(edges, word.across) == column]
+        return bool(lefts) and abs(piece[0].left - min(lefts)) < _ALIGNED * self.size
 
 
 def _is_in_column(piece: Sequence[Word], edges: Sequence[float]) -> bool:

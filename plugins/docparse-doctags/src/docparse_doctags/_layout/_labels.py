@@ -65,6 +65,7 @@ class Surroundings:
         titles: the page's bookmarks, in the form of ``title_key``.
         tagged: whether the document has tags that say what its headings are.
         lonely: whether nothing else stands beside the block on its first line.
+        counted: whether the block is one of several list items that are numbered one after the other.
     """
 
     body: Body
@@ -72,6 +73,7 @@ class Surroundings:
     titles: Collection[str] = ()
     tagged: bool = False
     lonely: bool = True
+    counted: bool = False
 
 
 def title_key(text: str) -> str:
@@ -110,7 +112,7 @@ def _is_bookmarked(block: Block, around: Surroundings) -> bool:
 def _is_heading(block: Block, around: Surroundings) -> bool:
     if not around.lonely or not _reads_like_a_heading(block):
         return False
-    numbered = NUMBERED.fullmatch(block.text) is not None
+    numbered = NUMBERED.fullmatch(block.text) is not None and not around.counted
     if LIST_ITEM.match(block.text) and not numbered:
         return False
     if not _stands_out(block, around.body, numbered=numbered):

@@ -11,10 +11,11 @@ from docparse_doctags._layout._boxes import boxes_of
 from docparse_doctags._layout._columns import regions_of
 from docparse_doctags._layout._elements import picture_element, table_element, text_element
 from docparse_doctags._layout._fonts import Font
+from docparse_doctags._layout._formulas import formulas_of
 from docparse_doctags._layout._furniture import is_header
 from docparse_doctags._layout._labels import Surroundings, label_of
 from docparse_doctags._layout._lines import Line, PageLines
-from docparse_doctags._layout._paragraphs import Block, blocks_of
+from docparse_doctags._layout._paragraphs import Block, blocks_of, counted_items
 from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._tables import table_in, tabulars_of
 from docparse_doctags._layout._words import Words
@@ -104,6 +105,11 @@ class PageLayout:
         return Line(text="", left=left, top=top, right=right, bottom=bottom, size=bottom - top, font=Font())
 
     def _region(self, lines: Sequence[Line]) -> Iterable[Part]:
+        formulas = formulas_of(lines)
+        for formula in formulas:
+            yield Part(min(line.top for line in formula), Block(lines=formula), DocItemLabel.FORMULA)
+        drawn = {line for formula in formulas for line in formula}
+        lines = [line for line in lines if line not in drawn]
         tabulars = tabulars_of(lines)
         in_rows = {line for tabular in tabulars for line in tabular.lines}
         for tabular in tabulars:
@@ -112,13 +118,16 @@ class PageLayout:
                 yield Part(tabular.lines[0].top, Block(lines=tabular.lines), DocItemLabel.TEXT)
             else:
                 yield Part(table.box[1], table, DocItemLabel.TABLE)
-        for block in blocks_of([line for line in lines if line not in in_rows]):
+        blocks = blocks_of([line for line in lines if line not in in_rows])
+        counted = counted_items(blocks)
+        for block in blocks:
             around = Surroundings(
                 body=self.body,
                 page=self.page,
                 titles=self.titles,
                 tagged=self.tagged,
                 lonely=_is_lonely(block, lines),
+                counted=block in counted,
             )
             yield Part(block.top, block, label_of(block, around))
 

@@ -1,5 +1,6 @@
 """Lines that belong together."""
 
+import re
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
@@ -30,11 +31,13 @@ _WIDER = 0.3
 _BACK = 0.3
 """A line this many line heights left of a list item is outside the list."""
 
+_NUMBER = re.compile(r"(\d{1,3})[.)]\s+\S")
+
 _OPEN = 12
 """How many blocks may still grow: more than there are columns on any page."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Block:
     """Lines below each other that are read in one go.
 
@@ -82,6 +85,7 @@ def blocks_of(lines: Sequence[Line]) -> list[Block]:
     that block.
     """
     usual = _usual_space(lines)
+    counted = _counted(lines)
     right = max((line.right for line in lines), default=0.0)
     blocks: list[Block] = []
     growing: list[Block] = []
@@ -89,7 +93,7 @@ def blocks_of(lines: Sequence[Line]) -> list[Block]:
         above = min(
             (block for block in growing if _fits(block, line)), key=lambda block: _gap(block, line), default=None
         )
-        if above is not None and not _begins_paragraph(above, line, usual, right):
+        if above is not None and line not in counted and not _begins_paragraph(above, line, usual, right):
             above.lines.append(line)
             continue
         if above is not None:
@@ -98,6 +102,35 @@ def blocks_of(lines: Sequence[Line]) -> list[Block]:
         blocks.append(block)
         growing = [*growing, block][-_OPEN:]
     return blocks
+
+
+def _counted(lines: Sequence[Line]) -> set[Line]:
+    """Return the lines that begin with numbers which count up, at one edge: items of a list, whatever is above them."""
+    numbered = [(line, int(match[1])) for line in lines if (match := _NUMBER.match(line.text))]
+    pairs = [
+        (line, other)
+        for (line, number), (other, following) in pairwise(numbered)
+        if following == number + 1 and abs(line.left - other.left) < _INDENT * line.size
+    ]
+    return {line for pair in pairs for line in pair}
+
+
+def counted_items(blocks: Sequence[Block]) -> set[Block]:
+    """Return the blocks that are numbered one after the other with nothing but list items between them.
+
+    In text that has one look, ``2. Ocean mean`` may be a heading; between ``1.`` and ``3.`` and bullets it is none.
+    """
+    found: set[Block] = set()
+    last: tuple[Block, int] | None = None
+    for block in blocks:
+        match = _NUMBER.match(block.lines[0].text)
+        if match is None:
+            last = last if LIST_ITEM.match(block.lines[0].text) else None
+            continue
+        if last is not None and int(match[1]) == last[1] + 1:
+            found |= {last[0], block}
+        last = block, int(match[1])
+    return found
 
 
 def _gap(block: Block, line: Line) -> float:

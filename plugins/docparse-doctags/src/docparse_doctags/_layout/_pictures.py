@@ -111,5 +111,7 @@ def _is_frame(box: _Box, page: PageLines) -> bool:
     lines = [line for line in page.lines if page.is_inside(line, box.left, box.top, box.right, box.bottom)]
     if not lines:
         return False
+    if len(lines) > 1 and all(line.font.mono for line in lines):
+        return True  # code, whose lines are short
     covered = sum(line.width * line.size for line in lines)
     return covered > _COVERED * box.area or sum(len(line.text) for line in lines) > _LETTERS * len(lines)

@@ -1,5 +1,6 @@
 """docling's native PDF pipeline with a layout."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -19,14 +20,16 @@ from docling_core.types.doc import DocItemLabel, DoclingDocument, SectionHeaderI
 from docparse_doctags._layout._backend import LayoutPage
 from docparse_doctags._layout._body import Body, body_of
 from docparse_doctags._layout._booktabs import booktabs_tables
+from docparse_doctags._layout._continued import continuations
 from docparse_doctags._layout._font_names import name_fonts
 from docparse_doctags._layout._font_sizes import font_sizes
+from docparse_doctags._layout._formulas import keep_glyphs
 from docparse_doctags._layout._furniture import furniture_of
 from docparse_doctags._layout._grids import ruled_tables
 from docparse_doctags._layout._labels import title_key
 from docparse_doctags._layout._levels import levels_of, look_of
 from docparse_doctags._layout._lines import Line, PageLines, page_lines
-from docparse_doctags._layout._page import FURNITURE, PageLayout, element_of
+from docparse_doctags._layout._page import FURNITURE, PageLayout, Part, element_of
 from docparse_doctags._layout._paragraphs import Block
 from docparse_doctags._layout._pictures import pictures_of
 from docparse_doctags._layout._rules import Drawing, drawing_of
@@ -36,21 +39,32 @@ from docparse_doctags._layout._words import Word, Words, words_in
 
 
 class _GivenOrder(ReadingOrderPredictor):
-    """Keeps the order of the elements: it comes from the columns, which docling's predictor has to guess from boxes.
+    """Keeps the order of the elements, and tells which of them go on with another.
 
-    Where two columns begin with a heading each, it reads both headings first.
+    Both come from the lines; docling's predictor has to guess them from boxes and texts. Where two columns begin with a
+    heading each, it reads both headings first.
     """
+
+    def __init__(self, merges: Mapping[int, Sequence[int]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # docling leaves it untyped
+        self._merges = merges
 
     def predict_reading_order(self, page_elements: list[OrderedElement], *_: Any, **__: Any) -> list[OrderedElement]:
         """Return the elements as they are."""
         return page_elements
 
+    def predict_merges(self, sorted_elements: list[OrderedElement]) -> dict[int, list[int]]:
+        """Return number of an element → those that go on with it."""
+        return {
+            element.cid: list(self._merges[element.cid]) for element in sorted_elements if element.cid in self._merges
+        }
+
 
 class LayoutPdfPipeline(NativePdfPipeline):
     """Replaces the assembly of docling's flat pipeline: blocks with labels instead of lines.
 
-    Captions, paragraphs that go on in the next column or page, list markers and heading levels are the work of
-    docling's own rule-based models, as in its standard pipeline.
+    Captions, list markers and heading levels are the work of docling's own rule-based models, as in its standard
+    pipeline.
 
     Args:
         pipeline_options: see docling.
@@ -59,7 +73,6 @@ class LayoutPdfPipeline(NativePdfPipeline):
     def __init__(self, pipeline_options: NativePdfPipelineOptions) -> None:
         super().__init__(pipeline_options)
         self._reading_order = ReadingOrderModel(options=ReadingOrderOptions(use_page_separators=False))
-        self._reading_order.ro_model = _GivenOrder()  # type: ignore[no-untyped-call]  # docling leaves it untyped  # type: ignore[no-untyped-call]  # of its base class
         self._hierarchy = HeadingHierarchyModel(options=HeadingHierarchyOptions(enabled=True))
         self._drawings: dict[int, Drawing] = {}
         self._words: dict[int, list[Word]] = {}
@@ -90,8 +103,11 @@ class LayoutPdfPipeline(NativePdfPipeline):
         password = _password(conv_res)
         name_fonts(conv_res.pages, self._words, source, password)
         texts = tagged([_page_lines(page, self._words) for page in conv_res.pages], source, password)
-        conv_res.assembled, headings = _assembled(conv_res.pages, texts, titles, self._drawings)
+        parts = _parts(conv_res.pages, texts, titles, self._drawings)
+        conv_res.assembled, headings = _assembled(parts, texts)
+        self._reading_order.ro_model = _GivenOrder(continuations(parts))
         conv_res.document = self._reading_order(conv_res)
+        keep_glyphs(conv_res.document)
         if not headings:
             return conv_res
         if outline and not all(block.lines[0].tag for block in headings.values()):
@@ -107,27 +123,39 @@ def _password(conv_res: ConversionResult) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _assembled(
+def _parts(
     pages: Sequence[Page],
     texts: Sequence[PageLines],
     titles: Mapping[int, Collection[str]],
     drawings: Mapping[int, Drawing],
-) -> tuple[AssembledUnit, dict[tuple[int, str], Block]]:
-    """Return the elements of all pages, and the headings among them by page and text."""
+) -> list[tuple[int, Part]]:
+    """Return what is on all pages in reading order, with the number of its page."""
     known = has_headings(texts)
     body = body_of(texts)
     furniture = furniture_of(texts, body)
-    elements: list[PageElement] = []
-    headings: dict[tuple[int, str], Block] = {}
+    parts: list[tuple[int, Part]] = []
     for page, text in zip(pages, texts, strict=True):
         layout = _layout(page, text, body, drawings.get(text.number, Drawing()))
         outer = frozenset(line for line in furniture[text.number] if not _in_table(line, layout))
         layout = attrs.evolve(layout, furniture=outer, titles=titles.get(text.number, frozenset()), tagged=known)
-        for number, part in enumerate(layout.parts()):
-            element = element_of(number, part, text)
-            elements.append(element)
-            if part.label is DocItemLabel.SECTION_HEADER and isinstance(part.content, Block):
-                headings[text.number, element.text or ""] = part.content
+        parts += ((text.number, part) for part in layout.parts())
+    return parts
+
+
+def _assembled(
+    parts: Sequence[tuple[int, Part]], texts: Sequence[PageLines]
+) -> tuple[AssembledUnit, dict[tuple[int, str], Block]]:
+    """Return the elements of all pages, and the headings among them by page and text."""
+    pages = {text.number: text for text in texts}
+    elements: list[PageElement] = []
+    headings: dict[tuple[int, str], Block] = {}
+    counts: Counter[int] = Counter()
+    for number, part in parts:
+        element = element_of(counts[number], part, pages[number])
+        counts[number] += 1
+        elements.append(element)
+        if part.label is DocItemLabel.SECTION_HEADER and isinstance(part.content, Block):
+            headings[number, element.text or ""] = part.content
     unit = AssembledUnit(
         elements=elements,
         headers=[element for element in elements if element.label in FURNITURE],

@@ -92,9 +92,18 @@ def _run(words: Sequence[Word], size: float) -> Run:
         ordered += these[::-1] if latin else these
     text = ""
     for before, word in zip([None, *ordered[:-1]], ordered, strict=True):
-        near = before is None or (_gap(before, word) < _SPACE * size and not MARKER.fullmatch(text))
+        near = before is None or (_gap(before, word) < _SPACE * size and not _is_apart(text, word))
         text += word.text if near or (word.text == "." and text.isdigit()) else f" {word.text}"
     return Run(tuple(ordered), text)
+
+
+def _is_apart(text: str, word: Word) -> bool:
+    """Return whether a word is not the rest of the one before, however close: after a bullet, or in another script.
+
+    The box of a Latin word includes the space after it, on its right or left.
+    """
+    scripts = {unicodedata.bidirectional(letter) for letter in (text[-1], word.text[0])}
+    return MARKER.fullmatch(text) is not None or ("L" in scripts and bool(scripts & {"R", "AL"}))
 
 
 def _is_latin(word: Word) -> bool:

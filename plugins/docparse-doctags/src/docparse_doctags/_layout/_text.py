@@ -10,6 +10,9 @@ from docparse_doctags._layout._paragraphs import Block
 _SIGNS = str.maketrans({"\x02": "-", "\u00ad": "-", "\uf0b7": "•", "\uf0a7": "▪"})
 """What PDF writers leave at the end of a line that was broken inside a word, and bullets of Word's Symbol font."""
 
+_SYMBOL_BULLET = "∞"
+"""What the parser makes of the bullet in Word's Symbol font; docling strips bullets that it knows."""
+
 _sanitize = PageAssembleModel(options=PageAssembleOptions()).sanitize_text
 
 
@@ -17,7 +20,10 @@ def text_of(block: Block, label: DocItemLabel) -> str:
     """Return the text as docling's own pipelines write it: hyphenation undone, ligatures expanded; code as is."""
     if label is DocItemLabel.CODE:
         return _code(block)
-    return _sanitize([line.text.translate(_SIGNS) for line in block.lines])
+    lines = [line.text.translate(_SIGNS) for line in block.lines]
+    if label is DocItemLabel.LIST_ITEM and lines[0].startswith(_SYMBOL_BULLET):
+        lines[0] = lines[0].replace(_SYMBOL_BULLET, "•", 1)
+    return _sanitize(lines)
 
 
 def _code(block: Block) -> str:
