@@ -28,18 +28,18 @@ def table_element(number: int, table: Table, page: PageLines) -> docling.Table:
         label=DocItemLabel.TABLE,
         id=number,
         page_no=page.number,
-        cluster=Cluster(id=number, label=DocItemLabel.TABLE, bbox=_bounding(table.box)),
+        cluster=Cluster(id=number, label=DocItemLabel.TABLE, bbox=_bounding(table.box, page)),
         otsl_seq=[],
         num_rows=table.rows,
         num_cols=table.columns,
-        table_cells=[_cell(cell, table) for cell in table.cells],
+        table_cells=[_cell(cell, table, page) for cell in table.cells],
     )
 
 
-def _cell(cell: Cell, table: Table) -> TableCell:
+def _cell(cell: Cell, table: Table, page: PageLines) -> TableCell:
     return TableCell(
         text=cell.text,
-        bbox=_bounding(cell.box),
+        bbox=_bounding(cell.box, page),
         row_span=cell.rows,
         col_span=cell.columns,
         start_row_offset_idx=cell.row,
@@ -50,15 +50,17 @@ def _cell(cell: Cell, table: Table) -> TableCell:
     )
 
 
-def _bounding(box: tuple[float, float, float, float]) -> BoundingBox:
-    left, top, right, bottom = box
+def _bounding(box: tuple[float, float, float, float], page: PageLines) -> BoundingBox:
+    """Return a box of the upright page where it is on the page as it is shown."""
+    left, top, right, bottom = page.turn.back(box) if page.turn.degrees else box
     return BoundingBox(l=left, t=top, r=right, b=bottom, coord_origin=CoordOrigin.TOPLEFT)
 
 
 def picture_element(number: int, box: BoundingBox, lines: Sequence[Line], page: PageLines) -> FigureElement:
     """Return a picture with the lines of text in it; `number` is unique on its page."""
     inner = [_inner(_INNER + place, line, page) for place, line in enumerate(lines)]
-    cluster = Cluster(id=number, label=DocItemLabel.PICTURE, bbox=box, children=inner)
+    place = _bounding((box.l, box.t, box.r, box.b), page)
+    cluster = Cluster(id=number, label=DocItemLabel.PICTURE, bbox=place, children=inner)
     return FigureElement(label=DocItemLabel.PICTURE, id=number, page_no=page.number, cluster=cluster)
 
 
@@ -75,4 +77,4 @@ def _box(lines: Sequence[Line], page: PageLines) -> BoundingBox:
     if page.mirrored:
         left, right = page.width - right, page.width - left
     top, bottom = min(line.top for line in lines), max(line.bottom for line in lines)
-    return BoundingBox(l=left, t=top, r=right, b=bottom, coord_origin=CoordOrigin.TOPLEFT)
+    return _bounding((left, top, right, bottom), page)

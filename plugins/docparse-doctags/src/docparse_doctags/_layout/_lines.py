@@ -13,6 +13,7 @@ from docparse_doctags._layout._fonts import Font, font_of
 from docparse_doctags._layout._ink import Heights
 from docparse_doctags._layout._patterns import MARKER
 from docparse_doctags._layout._right_to_left import Run, runs_of
+from docparse_doctags._layout._turned import Turn
 from docparse_doctags._layout._words import Word, reads_right_to_left
 
 _INVISIBLE = frozenset({PdfCellRenderingMode.INVISIBLE, PdfCellRenderingMode.ONLY_CLIPPING})
@@ -110,6 +111,9 @@ class Line:
         return self.right - self.left
 
 
+_UPRIGHT = Turn(0, 0.0, 0.0)
+
+
 @attrs.frozen(kw_only=True)
 class PageLines:
     """The text of one page.
@@ -121,6 +125,7 @@ class PageLines:
         lines: from top to bottom.
         mirrored: whether the page reads from right to left, so that horizontal positions are mirrored.
         words: single words, as the parser tells them apart.
+        turn: how the page is turned; everything else here is as on the upright page.
     """
 
     number: int
@@ -129,6 +134,7 @@ class PageLines:
     lines: tuple[Line, ...]
     mirrored: bool
     words: Sequence[Word] = ()
+    turn: Turn = _UPRIGHT
 
     def is_inside(self, line: Line, left: float, top: float, right: float, bottom: float) -> bool:
         """Return whether the middle of a line is in a box, which is not mirrored."""

@@ -35,6 +35,7 @@ from docparse_doctags._layout._pictures import pictures_of
 from docparse_doctags._layout._rules import Drawing, drawing_of
 from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._tags import has_headings, tagged
+from docparse_doctags._layout._turned import turn_of, upright_drawing, upright_page, upright_words
 from docparse_doctags._layout._words import Word, Words, words_in
 
 
@@ -188,13 +189,15 @@ def _level(document: DoclingDocument, headings: Mapping[tuple[int, str], Block],
         item.level = level
 
 
-def _layout(page: Page, text: PageLines, body: Body, drawing: Drawing) -> PageLayout:
+def _layout(page: Page, text: PageLines, body: Body, drawn: Drawing) -> PageLayout:
+    drawing = upright_drawing(drawn, text.turn)
     words = Words(text.words)
     tables = ruled_tables(drawing, words)
     tables += [table for table in booktabs_tables(drawing, words) if not any(_overlap(table, one) for one in tables)]
     if text.mirrored:
         tables = [table.flipped() for table in tables]
-    pictures = pictures_of(text, page.parsed_page, drawing, tables) if page.parsed_page else []
+    parsed = page.parsed_page
+    pictures = pictures_of(text, upright_page(parsed, text.turn), drawing, tables) if parsed else []
     return PageLayout(page=text, body=body, furniture=frozenset(), words=words, tables=tables, pictures=pictures)
 
 
@@ -210,4 +213,7 @@ def _in_table(line: Line, layout: PageLayout) -> bool:
 def _page_lines(page: Page, words: Mapping[int, Sequence[Word]]) -> PageLines:
     if page.size is None or page.parsed_page is None:
         return PageLines(number=page.page_no, width=0, height=0, lines=(), mirrored=False)
-    return page_lines(page.page_no, page.size, page.parsed_page, words.get(page.page_no, ()))
+    turn = turn_of(page.parsed_page, page.size)
+    upright = upright_words(words.get(page.page_no, ()), turn)
+    lines = page_lines(page.page_no, turn.size, upright_page(page.parsed_page, turn), upright)
+    return attrs.evolve(lines, turn=turn) if turn.degrees else lines

@@ -86,6 +86,8 @@ def _are_sane(pages: Sequence[PageLines]) -> bool:
 
 
 def _tagged_page(page: PageLines, pieces: Sequence[_Piece]) -> PageLines:
+    if page.turn.degrees:
+        return page
     bands: defaultdict[int, list[_Piece]] = defaultdict(list)
     for piece in pieces:
         for band in range(int(piece.top // _BAND), int(piece.bottom // _BAND) + 1):
@@ -115,6 +117,8 @@ def _pieces(document: pdfium.PdfDocument, number: int) -> list[_Piece]:
         page = document[number - 1]
     except pdfium.PdfiumError:
         return []
+    if page.get_rotation():
+        return []  # PDFium's boxes are those of the page before it is turned
     tags = _tags(page, number)
     height = page.get_height()
     edges = [ctypes.c_float() for _ in range(4)]
