@@ -81,7 +81,8 @@ class Score:
 
 def score(expected: Sequence[Item], found: Sequence[Item]) -> Score:
     """Compare what was found in a document with what is in it."""
-    wanted, got = words_of(expected), words_of(found)
+    spans_repeat = any(item.get("repeats") for item in expected)
+    wanted, got = (words_of(side, spans_repeat=spans_repeat) for side in (expected, found))
     headings = _pairs(_texts(expected, "heading"), _texts(found, "heading"))
     pairs = _table_pairs(_tables(expected), _tables(found))
     whole = [(one, other) for one, other in pairs if len(one["boxes"]) < 2]
@@ -105,10 +106,16 @@ def normal(text: str) -> str:
     return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
 
 
-def words_of(items: Sequence[Item]) -> list[str]:
-    """Return the words in reading order, those of tables row by row."""
-    texts = [text for item in items for text in (item["cells"] if item["label"] == "table" else [item["text"]])]
+def words_of(items: Sequence[Item], *, spans_repeat: bool = False) -> list[str]:
+    """Return the words in reading order, those of tables row by row, those of cells that span once or at each place."""
+    texts = [text for item in items for text in _said(item, spans_repeat=spans_repeat)]
     return [word for text in texts for word in normal(text).split()]
+
+
+def _said(item: Item, *, spans_repeat: bool) -> list[str]:
+    if item["label"] != "table":
+        return [item["text"]]
+    return [text for row in item["rows"] for text in row] if spans_repeat else item["cells"]
 
 
 def _overlap(one: Counter[Any], other: Counter[Any]) -> Count:

@@ -2,7 +2,8 @@
 
 An item is a dict: label (heading, text, list_item, code, table, caption, footnote, formula), text, level of a heading,
 boxes ([page, left, top, right, bottom], in points or, where `scale` is set, in parts of the page), and of a table rows
-(the text at every row and column, spans repeated) and cells (each text once).
+(the text at every row and column, spans repeated) and cells (each text once). Where `repeats` is set, as of a table in
+Markdown, which cells are spans is a guess.
 """
 
 import html
@@ -117,7 +118,7 @@ def _markdown_table(tokens: list[Token]) -> dict[str, Any]:
     cells = [
         text for row, line in enumerate(rows) for column, text in enumerate(line) if not _repeats(rows, row, column)
     ]
-    return {"label": "table", "text": "", "level": 1, "boxes": [], "rows": rows, "cells": cells}
+    return {"label": "table", "text": "", "level": 1, "boxes": [], "rows": rows, "cells": cells, "repeats": True}
 
 
 def _repeats(rows: list[list[str]], row: int, column: int) -> bool:

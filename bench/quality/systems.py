@@ -14,7 +14,7 @@ import attrs
 from docling.datamodel.base_models import InputFormat
 from docling.datamodel.document import InputDocument
 from docling.document_converter import FormatOption, NativePdfFormatOption
-from docling_core.types.doc import ContentLayer, CoordOrigin, DocItem, DoclingDocument, TableItem
+from docling_core.types.doc import CodeItem, ContentLayer, CoordOrigin, DocItem, DoclingDocument, TableItem
 from references import from_markdown
 
 from docparse_doctags._engines import native
@@ -78,7 +78,10 @@ def other_systems(python: Path, paths: list[Path]) -> dict[str, dict[str, Readin
 
 def items_of(document: DoclingDocument) -> Iterator[dict[str, Any]]:
     """Yield the items of a document in reading order, furniture left out."""
-    captions = {reference.cref for item in [*document.tables, *document.pictures] for reference in item.captions}
+    floating = [item for item in document.texts if isinstance(item, CodeItem)]
+    captions = {
+        reference.cref for item in [*document.tables, *document.pictures, *floating] for reference in item.captions
+    }
     for item, _ in document.iterate_items(included_content_layers={ContentLayer.BODY}, traverse_pictures=False):
         if not isinstance(item, DocItem) or item.self_ref in captions:
             continue

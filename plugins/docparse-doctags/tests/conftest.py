@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -61,6 +62,27 @@ def _xlsx(path, *, sheets=1):
         sheet.append([HEADING, "metres"])
         sheet.append([SENTENCE, 4.2])
     book.save(path)
+
+
+_OPEN = "application/vnd.openxmlformats-officedocument."
+
+
+def _typed(make, declared):
+    """Make an office file that declares another type of itself."""
+
+    def build(path):
+        plain = io.BytesIO()
+        make(plain)
+        with zipfile.ZipFile(plain) as archive, zipfile.ZipFile(path, "w") as copy:
+            for name in archive.namelist():
+                data = archive.read(name)
+                if name == "[Content_Types].xml":
+                    data = re.sub(
+                        rf"{_OPEN}\w+\.(?:document|presentation|sheet)\.main\+xml".encode(), declared.encode(), data
+                    )
+                copy.writestr(name, data)
+
+    return build
 
 
 def _opendocument(kind, fill):
@@ -149,7 +171,10 @@ MAKERS = {
     ".csv": _text("{heading},metres\n{sentence},4.2\n"),
     ".dclg": _doclang,
     ".docling.json": _docling_json,
+    ".docm": _typed(_docx, "application/vnd.ms-word.document.macroEnabled.main+xml"),
     ".docx": _docx,
+    ".dotm": _typed(_docx, "application/vnd.ms-word.template.macroEnabledTemplate.main+xml"),
+    ".dotx": _typed(_docx, f"{_OPEN}wordprocessingml.template.main+xml"),
     ".eml": _email,
     ".epub": _epub,
     ".htm": _HTML,
@@ -168,6 +193,11 @@ MAKERS = {
     ".ods": _opendocument("spreadsheet", _fill_sheet),
     ".odt": _opendocument("text", _fill_text),
     ".pdf": _pdf,
+    ".potm": _typed(_pptx, "application/vnd.ms-powerpoint.template.macroEnabled.main+xml"),
+    ".potx": _typed(_pptx, f"{_OPEN}presentationml.template.main+xml"),
+    ".ppsm": _typed(_pptx, "application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml"),
+    ".ppsx": _typed(_pptx, f"{_OPEN}presentationml.slideshow.main+xml"),
+    ".pptm": _typed(_pptx, "application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml"),
     ".pptx": _pptx,
     ".tex": _LATEX,
     ".vtt": _text("WEBVTT\n\n00:00.000 --> 00:09.000\n{heading}. {sentence}\n"),
@@ -177,6 +207,8 @@ MAKERS = {
     ),
     ".xlsm": _xlsx,
     ".xlsx": _xlsx,
+    ".xltm": _typed(_xlsx, "application/vnd.ms-excel.template.macroEnabled.main+xml"),
+    ".xltx": _typed(_xlsx, f"{_OPEN}spreadsheetml.template.main+xml"),
 }
 
 

@@ -1,6 +1,5 @@
 """docling, kept warm: one converter per worker."""
 
-from io import BytesIO
 from pathlib import Path
 
 import attrs
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from docparse_doctags._complaints import complaints
 from docparse_doctags._formats import EXTENSIONS
 from docparse_doctags._formats_of_engine import FormatOptions
+from docparse_doctags._office import office_stream
 from docparse_doctags._problems import DAMAGE, failed, given_up, unconvertible, unreadable
 from docparse_doctags._source import openable, shown_name
 
@@ -87,7 +87,6 @@ class Converter:
 
     def _open(self, path: Path, kind: InputFormat, limits: DocumentLimits, password: str | None) -> InputDocument:
         option = self._options[kind]
-        source = openable(path) if kind is InputFormat.PDF else BytesIO(path.read_bytes())
         settings = option.backend_options
         if password and kind is InputFormat.PDF:
             settings = (settings or PdfBackendOptions.model_validate({})).model_copy(
@@ -95,7 +94,7 @@ class Converter:
             )
         try:
             given = InputDocument(
-                path_or_stream=source,
+                path_or_stream=openable(path) if kind is InputFormat.PDF else office_stream(path, kind.value),
                 format=kind,
                 backend=option.backend,
                 backend_options=settings,

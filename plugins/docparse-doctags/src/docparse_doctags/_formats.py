@@ -11,7 +11,10 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         ".csv": "csv",
         ".dclg": "xml_doclang",
         ".docling.json": "json_docling",
+        ".docm": "docx",
         ".docx": "docx",
+        ".dotm": "docx",
+        ".dotx": "docx",
         ".eml": "email",
         ".epub": "epub",
         ".htm": "html",
@@ -26,18 +29,24 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         ".ods": "ods",
         ".odt": "odt",
         ".pdf": "pdf",
+        ".potm": "pptx",
+        ".potx": "pptx",
+        ".ppsm": "pptx",
+        ".ppsx": "pptx",
+        ".pptm": "pptx",
         ".pptx": "pptx",
         ".tex": "latex",
         ".vtt": "vtt",
         ".xhtml": "html",
         ".xlsm": "xlsx",
         ".xlsx": "xlsx",
+        ".xltm": "xlsx",
+        ".xltx": "xlsx",
     }
 )
 """File name ending → the value of docling's ``InputFormat``. Each one is converted without a model.
 
-Left out on purpose: ``.txt``, because docling reads it as Markdown and drops what looks like a tag (``if a<b``);
-``.docm``, ``.dotx`` and the like, which python-docx refuses.
+Left out on purpose: ``.txt``, because docling reads it as Markdown and drops what looks like a tag (``if a<b``).
 """
 
 GENERIC = frozenset({".json", ".xml"})
