@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import struct
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -136,6 +137,69 @@ def _email(path):
     path.write_bytes(bytes(message))
 
 
+_END, _FREE, _TABLE = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+_SECTOR, _LEAST = 512, 4096
+_SUBJECT, _BODY, _CLASS = 0x0037, 0x1000, 0x001A
+_UNICODE = 0x1F
+
+
+def _outlook(path):
+    """Write a message (MS-OXMSG 2), as no library does."""
+    texts = {_SUBJECT: HEADING, _BODY: SENTENCE, _CLASS: "IPM.Note"}
+    # streams of less than 4096 bytes lie elsewhere in a container, so each is filled up with spaces
+    streams = {
+        f"__substg1.0_{number:04X}001F": text.ljust(_LEAST // 2).encode("utf-16-le") for number, text in texts.items()
+    }
+    rows = [struct.pack("<HHIQ", _UNICODE, number, 6, 2 * len(text) + 2) for number, text in texts.items()]
+    path.write_bytes(_container({**streams, "__properties_version1.0": bytes(32) + b"".join(rows)}))
+
+
+def _container(streams):
+    """Return an OLE container (MS-CFB 2): header, table of sectors, streams, directory."""
+    names = sorted(streams, key=lambda name: (len(name), name))
+    data, table, entries = b"", [_TABLE], [_entry("Root Entry", 5, child=1)]
+    for number, name in enumerate(names, 1):
+        first = len(table)
+        body = streams[name].ljust(_LEAST, b"\0")
+        body += bytes(-len(body) % _SECTOR)
+        table += _chain(first, len(body))
+        data += body
+        after = number + 1 if number < len(names) else _FREE
+        entries.append(_entry(name, 2, right=after, first=first, size=len(body)))
+    directory = b"".join(entries) + _entry("", 0) * (-len(entries) % 4)
+    start = len(table)
+    table += _chain(start, len(directory))
+    header = struct.pack(
+        "<8s16x5H6x9I",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        62,
+        3,
+        0xFFFE,
+        9,
+        6,
+        0,
+        1,
+        start,
+        0,
+        _LEAST,
+        _END,
+        0,
+        _END,
+        0,
+    )
+    header += struct.pack("<109I", 0, *[_FREE] * 108)
+    return header + struct.pack("<128I", *table, *[_FREE] * (128 - len(table))) + data + directory
+
+
+def _chain(first, size):
+    return [*range(first + 1, first + size // _SECTOR), _END]
+
+
+def _entry(name, kind, *, child=_FREE, right=_FREE, first=_END, size=0):
+    text = name.encode("utf-16-le") + (b"\0\0" if name else b"")
+    return struct.pack("<64sHBBIII16sIQQIQ", text, len(text), kind, 1, _FREE, right, child, b"", 0, 0, 0, first, size)
+
+
 def _doclang(path):
     document = DoclingDocument(name="tides")
     document.add_heading(HEADING)
@@ -184,6 +248,7 @@ MAKERS = {
     ".md": _MARKDOWN,
     ".mht": _MHTML,
     ".mhtml": _MHTML,
+    ".msg": _outlook,
     ".nxml": _text(
         '<?xml version="1.0"?><!DOCTYPE article PUBLIC "-//NLM//DTD JATS v1.2//EN" "JATS-archivearticle1.dtd"><article>'
         "<front><article-meta><title-group><article-title>{heading}</article-title></title-group></article-meta></front>"

@@ -176,7 +176,7 @@ def _bombs(samples, canary):
 def samples(make):
     """Return file name ending → the bytes of one small document of that kind."""
     endings = (".adoc", ".csv", ".dclg", ".docling.json", ".docx", ".eml", ".epub", ".html", ".md", ".mhtml", ".nxml")
-    more = (".odp", ".ods", ".odt", ".pdf", ".pptx", ".tex", ".vtt", ".xhtml", ".xlsx")
+    more = (".msg", ".odp", ".ods", ".odt", ".pdf", ".pptx", ".tex", ".vtt", ".xhtml", ".xlsx")
     return {ending: make(f"sample{ending}").read_bytes() for ending in (*endings, *more)}
 
 

@@ -89,8 +89,7 @@ def _ole_format(path: Path) -> str:
         msg = "the Office document is encrypted: save it without a password"
         raise refusal(msg)
     if _OUTLOOK in data:
-        msg = "the file is an Outlook message: save it as .eml"
-        raise refusal(msg)
+        return "email"
     ending = legacy_ending(data)
     if ending is None:
         msg = "the file is an OLE container without a document of Word, Excel or PowerPoint in it"

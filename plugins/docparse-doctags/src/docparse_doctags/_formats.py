@@ -24,6 +24,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         ".md": "md",
         ".mht": "mhtml",
         ".mhtml": "mhtml",
+        ".msg": "email",
         ".nxml": "xml_jats",
         ".odp": "odp",
         ".ods": "ods",

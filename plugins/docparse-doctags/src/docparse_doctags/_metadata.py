@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from email import message_from_bytes, policy
 from email.utils import getaddresses
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pypdfium2 as pdfium
 from bs4 import BeautifulSoup
 from docling.utils.locks import pypdfium2_lock
 from lxml import etree  # type: ignore[import-untyped]  # there are no stubs
+from oxmsg import Message
 
+from docparse_doctags._sniff import OLE
 from docparse_doctags._source import openable
 
 Facts = dict[str, Any]
@@ -81,7 +84,7 @@ def _read(path: Path, kind: str, password: str | None) -> Facts:
     if kind == "html":
         return _of_page(head)
     if kind in {"email", "mhtml"}:
-        return _of_mail(head)
+        return _of_outlook(path) if head.startswith(OLE) else _of_mail(head)
     return _of_article(head) if kind == "xml_jats" else {}
 
 
@@ -151,6 +154,19 @@ def _of_mail(head: bytes) -> Facts:
         "created": sent.isoformat() if sent else "",
         "language": _one_line(str(mail["Content-Language"] or "")),
     }
+
+
+def _of_outlook(path: Path) -> Facts:
+    data = BytesIO(path.read_bytes())
+    try:
+        mail = Message.load(data)
+        return {
+            "title": _one_line(mail.subject),
+            "authors": [_one_line(mail.sender)] if mail.sender else [],
+            "created": mail.sent_date.isoformat() if mail.sent_date else "",
+        }
+    except OSError:  # olefile's own errors are such
+        return {}
 
 
 def _of_article(head: bytes) -> Facts:

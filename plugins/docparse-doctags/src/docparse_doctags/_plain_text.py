@@ -23,6 +23,7 @@ from docling_core.types.doc import (
 
 from docparse_doctags._formats import ARCHIVES
 from docparse_doctags._refusal import refusal
+from docparse_doctags._sniff import OLE
 from docparse_doctags._source import openable, shown_name
 
 _LONGEST = 20_000_000
@@ -54,8 +55,8 @@ def plain_document(path: Path, kind: str, *, pages: tuple[int, int], password: s
     document = DoclingDocument(name=Path(shown_name(path)).stem)
     if kind == "pdf":
         _fill_from_pdf(document, path, pages, password)
-    else:
-        text = _archived(path) if kind in ARCHIVES else _decoded(path.read_bytes())
+    elif not (data := path.read_bytes()).startswith(OLE):  # an Outlook message, whose bytes are no text
+        text = _archived(path) if kind in ARCHIVES else _decoded(data)
         for paragraph in _paragraphs(_untagged(text) if kind in _TAGGED else text):
             document.add_text(label=DocItemLabel.TEXT, text=paragraph)
     if not document.texts:

@@ -11,12 +11,15 @@ HEAD_BYTES = 8192
 _PDF_WINDOW = 1024
 """Readers accept junk before ``%PDF-`` within the first 1024 bytes (ISO 32000-1, implementation note 13)."""
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How an OLE container begins (MS-CFB 2.2): legacy Office files, Outlook messages, encrypted Office files."""
+
 _SIGNATURES = tuple(
     (re.compile(pattern, re.DOTALL), kind, label)
     for pattern, kind, label in (
         (rb"PK\x03\x04", "zip", "a zip archive"),
         (rb"PK\x05\x06", "zip", "an empty zip archive"),
-        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole", "a legacy Office file"),
+        (re.escape(OLE), "ole", "a legacy Office file"),
         (rb"\{\\rtf", "rtf", "an RTF document"),
         (rb"\x89PNG\r\n\x1a\n", "image", "a PNG image"),
         (rb"\xff\xd8\xff", "image", "a JPEG image"),
