@@ -133,6 +133,23 @@ def test_a_line_that_goes_on_a_cell_is_no_row():
     assert [cell.text for cell in table.cells if cell.column == 0] == ["Lock", "Northern pier", "Weir", "Sluice"]
 
 
+@pytest.mark.parametrize(("first", "second"), [("Northern", "pier"), ("North-", "ern"), ("Mea\u00adsure", "ments")])
+def test_a_cell_that_goes_on_with_a_small_letter_is_no_row_however_close_rows_are(first, second):
+    rows = [("Lock", 0.9), (first, 0.4), (second, None), ("Weir", 0.5), ("Sluice", 0.6)]
+    words = [_word(name, 0, 14 * number) for number, (name, _) in enumerate(rows)]
+    words += [
+        _word(str(figure), place, 14 * number)
+        for number, (_, figure) in enumerate(rows)
+        for place in (100, 200)
+        if figure
+    ]
+
+    table = aligned_table(words)
+
+    assert table is not None
+    assert table.rows == 4
+
+
 def test_words_without_columns_are_no_table():
     assert aligned_table([_word("one", 0, 10), _word("two", 17, 10), _word("three", 0, 20)]) is None
     assert aligned_table([]) is None

@@ -30,6 +30,10 @@ _LINE = 2.1
 _TIGHT = 1.45
 """The same where rows are not farther apart than lines."""
 
+_WRAPPED = 2.4
+"""The same where the words say that they go on: a hyphen above, or a small letter below; sizes of fonts that are
+measured by their ink are up to a quarter too small."""
+
 _CLOSER = 0.9
 """Lines of one cell are less than this share of the usual distance of rows apart, where cells have padding."""
 
@@ -158,7 +162,8 @@ def _without_wrapped(rows: Sequence[_Row], edges: Sequence[float], size: float) 
     """Return the rows, lines that only go on a cell above put together with it.
 
     Such a line leaves at least half of the columns empty and follows more closely than rows do, or, where all lines are
-    close, leaves the first column empty too. A head that spans two rows stands between them.
+    close, leaves the first column empty too, or its first letter or a hyphen above says that it goes on. A head that
+    spans two rows stands between them.
     """
     steps = [below.down - above.down for above, below in pairwise(rows)]
     half = (len(edges) - 1) // 2
@@ -170,8 +175,8 @@ def _without_wrapped(rows: Sequence[_Row], edges: Sequence[float], size: float) 
         close = step <= _LINE * size and step < _CLOSER * usual
         close = close or (step <= _TIGHT * size and 0 not in columns)
         between = columns == {0} and step < _CLOSER * usual and len(kept) == 1 and 0 not in kept[0].columns(edges)
-        broken = step <= _LINE * size and _is_broken(kept[-1], row, edges)
-        if between or broken or (close and len(columns) <= half):
+        wrapped = step <= _WRAPPED * size and (_is_broken(kept[-1], row, edges) or _goes_on(kept[-1], row, edges))
+        if between or wrapped or (close and len(columns) <= half):
             kept[-1].words.extend(row.words)
         else:
             kept.append(_Row(row.down, list(row.words)))
@@ -184,6 +189,14 @@ def _is_broken(above: _Row, row: _Row, edges: Sequence[float]) -> bool:
         _column(word.across, edges): word.text for word in sorted(above.words, key=lambda word: (word.down, word.left))
     }
     return all(ends.get(column, "").endswith("-") for column in row.columns(edges))
+
+
+def _goes_on(above: _Row, row: _Row, edges: Sequence[float]) -> bool:
+    """Return whether a row is one cell alone that begins with a small letter, below words."""
+    columns = row.columns(edges)
+    first = min(row.words, key=lambda word: word.left)
+    over = [word.text for word in above.words if _column(word.across, edges) in columns]
+    return len(columns) == 1 and first.text[0].islower() and any(text[0].isalpha() for text in over)
 
 
 def _column(across: float, edges: Sequence[float]) -> int:

@@ -10,6 +10,9 @@ from docparse_doctags._layout._table import Cell
 _HEAD_ROWS = 3
 """Rules in lower rows are below sums, not heads."""
 
+_SEPARATE = 3
+"""So many heads side by side, none missing, are one each, as below a first column that spans two rows."""
+
 
 def with_spanning_heads(cells: Sequence[Cell], parts: Sequence[Rule]) -> tuple[Cell, ...]:
     """Return the cells, those above a partial rule put together, and those beside them grown down over the next row."""
@@ -58,7 +61,7 @@ def _row_above(cells: Sequence[Cell], part: Rule) -> int | None:
 
 def _united(cells: Sequence[Cell], row: int, part: Rule) -> tuple[Cell, ...]:
     these = [cell for cell in cells if cell.row == row and _is_over(cell, part)]
-    if len(these) < 2:  # noqa: PLR2004 - one is whole already
+    if len(these) < 2 or (len(these) >= _SEPARATE and all(cell.text for cell in these)):  # noqa: PLR2004 - one is whole
         return tuple(cells)
     first, last = these[0], these[-1]
     whole = attrs.evolve(
