@@ -72,6 +72,21 @@ def test_lists_are_as_long_as_the_stage_says_and_every_item_has_its_own_result(b
     assert {row["attempts"] for row in batches.rows().values()} == {1}
 
 
+@pytest.mark.parametrize(("policy", "longest"), [("gpu", 4), ("io", 1), (None, 1)], ids=["gpu", "io", "its own"])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_stage_may_have_batches_under_one_policy_and_gets_lists_of_one_under_the_others(
+    batches, policy, longest, workers
+):
+    batches.stage = attrs.evolve(batches.stage, batch={"gpu": 4})
+    batches.write(**{f"d{number}": f"ok {number}" for number in range(10)})
+
+    outcome = batches.run(batches.verbs.work_together, policy=policy, workers=workers)
+
+    assert outcome.succeeded == 10
+    assert max(map(len, together(batches))) == longest
+    assert [batches.out(f"d{number}").read_text() for number in range(10)] == list(map(str, range(10)))
+
+
 def test_items_of_a_batch_write_the_same_name_and_never_meet(batches, executor):
     for folder in "abc":
         path = batches.folder / "docs" / folder / "same"

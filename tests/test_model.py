@@ -87,6 +87,9 @@ def test_a_stage_needs_four_things_and_has_sensible_defaults_for_the_rest():
         ({"setup_timeout_s": 0}, ValueError),
         ({"max_workers": 0}, ValueError),
         ({"batch": 0}, ValueError),
+        ({"batch": 2.5}, ValueError),
+        ({"batch": {"gpu": 0}}, ValueError),
+        ({"batch": {"tpu": 8}}, ValueError),
         ({"produces": ["words"]}, TypeError),
         ({"produces": {"words": ".json"}}, TypeError),
         ({"produces": {"../words": Output(".json")}}, ValueError),
@@ -100,6 +103,17 @@ def test_a_stage_needs_four_things_and_has_sensible_defaults_for_the_rest():
 def test_a_wrong_stage_cannot_be_built(fields, error):
     with pytest.raises(error):
         stage_of(**fields)
+
+
+@pytest.mark.parametrize(
+    ("batch", "sizes", "lists"),
+    [(1, (1, 1), False), (8, (8, 8), True), ({"gpu": 8}, (1, 8), True), ({"cpu": 4, "gpu": 8}, (4, 8), True)],
+)
+def test_a_batch_may_depend_on_the_policy_and_then_the_worker_always_takes_lists(batch, sizes, lists):
+    stage = stage_of(batch=batch)
+
+    assert tuple(map(stage.batch_under, ("cpu", "gpu"))) == sizes
+    assert stage.takes_lists is lists
 
 
 def test_the_first_line_of_a_docstring_is_the_summary():

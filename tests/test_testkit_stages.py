@@ -213,6 +213,16 @@ BROKEN = {
         fails=["test_two_workers", "test_an_option_that_does_not"],
         says="must give the same bytes each time",
     ),
+    "makes something else of documents that run together": Broken(
+        stage="batches",
+        edits={
+            "upper(item) for item in items": "upper(item, len(items)) for item in items",
+            "def upper(item)": "def upper(item, count)",
+            ".upper())": ".upper() + b'3' * (count // 3))",
+        },
+        fails=["test_documents_that_run_together"],
+        says="the same bytes in a batch, with --policy gpu, as alone",
+    ),
     "resolves to something new each time": Broken(
         edits={RESOLVED: "    import time\n\n    return {'engine': time.time_ns()}\n"},
         fails=REPLANNED,

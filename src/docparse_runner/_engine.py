@@ -192,6 +192,8 @@ def _parts(
     assert plan is not None  # noqa: S101 - set by run_stage
     outputs = stage.outputs(context.options)
     workers = worker_count(options, stage)
+    policy = options.policy or stage.policy
+    batch = stage.batch_under(policy)
     setup = Setup(
         factory=factory,
         workers=workers,
@@ -199,12 +201,13 @@ def _parts(
         staging=str(staging),
         run_id=context.run_id,
         stage=plan.stage_name,
-        gpu=(options.policy or stage.policy) == "gpu",
+        gpu=policy == "gpu",
         setup_timeout_s=stage.setup_timeout_s,
         max_items=options.max_items_per_worker,
         recycle_memory=options.recycle_memory_mb * _MIB,
         memory_limit=options.memory_limit_mb * _MIB,
-        batch=stage.batch,
+        batch=batch,
+        lists=stage.takes_lists,
         may_allow=options.timeout_s is None,
     )
     if outputs:
@@ -233,9 +236,9 @@ def _parts(
         make_executor=lambda: make(setup),
         outputs=outputs,
         fallbacks=stage.fallbacks,
-        batch=stage.batch,
+        batch=batch,
         removes=stage.removes,
-        max_queue=options.max_queue or max(window, (2 + max(PREFETCH_MAX, 2 * stage.batch)) * workers),
+        max_queue=options.max_queue or max(window, (2 + max(PREFETCH_MAX, 2 * batch)) * workers),
     )
 
 

@@ -100,6 +100,17 @@ def _static(_stage: object, _attribute: object, value: Any) -> None:
         _check_produces(value)
 
 
+POLICIES = ("cpu", "gpu", "io")
+"""What a stage's work needs: processors, an accelerator for each worker, or patience."""
+
+
+def _check_batch(_stage: object, _attribute: object, value: Any) -> None:
+    sizes = value if isinstance(value, Mapping) else {"cpu": value}
+    if not all(isinstance(size, int) and size >= 1 for size in sizes.values()) or not sizes.keys() <= set(POLICIES):
+        msg = f"batch must be a number of items, or map policies ({', '.join(POLICIES)}) to such numbers, not {value!r}"
+        raise ValueError(msg)
+
+
 @attrs.frozen(kw_only=True)
 class Stage:
     """What a stage is: the value that ``docparse_stage()`` returns.
@@ -119,7 +130,8 @@ class Stage:
         timeout_s: default deadline of one item in seconds; 0 means none.
         setup_timeout_s: deadline in seconds of one call of ``docparse_worker``.
         max_workers: never run more workers than this, whatever the user says; None means no bound.
-        batch: how many items one call of the worker takes; 1 means one item, not a list.
+        batch: how many items one call of the worker takes; 1 means one item, not a list. A mapping policy → number,
+            for a stage that gains by it only there: its worker gets lists always, of one item under the other policies.
         fallbacks: names tried one after the other, in ``WorkItem.fallback``, after an item fails.
         removes: whether the stage wants a ``WorkItem(removed=True)`` for each document that is gone.
     """
@@ -132,13 +144,22 @@ class Stage:
     patterns: tuple[str, ...] = attrs.field(default=(), converter=_words)
     produces: Produces | Callable[[Any], Produces] = attrs.field(validator=_static)
     options: type[Any] | None = None
-    policy: str = attrs.field(default="cpu", validator=validators.in_(("cpu", "gpu", "io")))
+    policy: str = attrs.field(default="cpu", validator=validators.in_(POLICIES))
     timeout_s: float = attrs.field(default=600.0, validator=_not_negative)
     setup_timeout_s: float = attrs.field(default=300.0, validator=validators.gt(0))
     max_workers: int | None = attrs.field(default=None, validator=validators.optional(validators.ge(1)))
-    batch: int = attrs.field(default=1, validator=validators.ge(1))
+    batch: int | Mapping[str, int] = attrs.field(default=1, validator=_check_batch)
     fallbacks: tuple[str, ...] = attrs.field(default=(), converter=_words)
     removes: bool = False
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether the worker is called with lists of items, be they of one."""
+        return isinstance(self.batch, Mapping) or self.batch > 1
+
+    def batch_under(self, policy: str) -> int:
+        """Return how many items one call of the worker takes at most under a policy."""
+        return self.batch.get(policy, 1) if isinstance(self.batch, Mapping) else self.batch
 
     def outputs(self, options: object) -> Mapping[str, Output]:
         """Return kind → ``Output`` under these options, the canonical one first.

@@ -2,6 +2,7 @@
 
 import attrs
 
+from docparse_runner._model import POLICIES
 from docparse_runner._options import option
 
 
@@ -61,7 +62,7 @@ class StageOptions:
         None,
         help="How workers run: processes (cpu, gpu), or threads (io), which no deadline can kill.",
         default_text="the stage's",
-        choices=("cpu", "gpu", "io"),
+        choices=POLICIES,
         group="Execution",
     )
     executor: str | None = option(

@@ -99,7 +99,7 @@ class WorkerSpec(msgspec.Struct, gc=False):
         staging: folder for this worker's outputs and scratch files.
         slots: file that holds the shared slots.
         slot: number of this worker's slot.
-        batch: with more than 1, the stage's worker takes lists of at most so many items.
+        lists: whether the stage's worker takes lists of items.
         secrets: what must not leave the worker in any text.
         factory: the pickled worker factory, for processes.
     """
@@ -114,7 +114,7 @@ class WorkerSpec(msgspec.Struct, gc=False):
     staging: str
     slots: str
     slot: int
-    batch: int = 1
+    lists: bool = False
     secrets: list[str] = []
     factory: bytes = b""
 

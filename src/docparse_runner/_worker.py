@@ -89,8 +89,8 @@ class ItemRunner:
         attempt = self._attempt(task)
         if attempt.result is None:
             try:
-                answer = self._opened(task, 1)(attempt.item() if self._spec.batch == 1 else [attempt.item()])
-                outcome = outcome_of(answer) if self._spec.batch == 1 else outcomes_of(answer, 1)[0]
+                answer = self._opened(task, 1)([attempt.item()] if self._spec.lists else attempt.item())
+                outcome = outcomes_of(answer, 1)[0] if self._spec.lists else outcome_of(answer)
             except SkipItem as skip:
                 attempt.finish(ItemOutcome.skip(skip.reason))
             except SetupError as error:

@@ -72,9 +72,10 @@ def docparse_worker(context: "StageContext") -> "Worker | AbstractContextManager
     """Called once per worker, in the child process (or thread), to open models; heavy libraries are imported here.
 
     Returns a callable ``WorkItem -> ItemOutcome``, or a context manager that yields one and closes what it opened.
-    With ``Stage(batch=N)`` the callable takes a list of up to N items and returns a list of as many outcomes. A batch
-    has the sum of its items' deadlines; one that raises, crashes, takes too long or too much memory runs again in
-    halves, which are no attempts, and only an item that fails alone is charged. A fallback runs alone.
+    With ``Stage(batch=N)`` the callable takes a list of up to N items and returns a list of as many outcomes; with
+    ``Stage(batch={"gpu": N})`` it does so under that policy, and under the others the lists have one item. A batch has
+    the sum of its items' deadlines; one that raises, crashes, takes too long or too much memory runs again in halves,
+    which are no attempts, and only an item that fails alone is charged. A fallback runs alone.
     ``StageError(category="config")`` stops the run (exit 2); any other exception counts as a failed setup, and three
     of those in a row stop the run; no item is blamed. The callable may raise ``StageError`` and ``SkipItem``.
     """

@@ -12,7 +12,7 @@ def docparse_stage():
         consumes=["source"],
         patterns=["*.txt"],
         produces={"upper": Output(".upper")},
-        batch=2,
+        batch={"cpu": 2, "gpu": 3},
     )
 
 

@@ -121,6 +121,7 @@ class Setup:
         recycle_memory: a worker that uses more bytes is replaced between two items; 0 for never.
         memory_limit: a worker that uses more bytes, with what it started, is killed; 0 for never.
         batch: so many items at most run together.
+        lists: whether the worker takes lists of items.
         may_allow: whether an item may ask for a longer deadline: not when the user set one.
     """
 
@@ -136,6 +137,7 @@ class Setup:
     recycle_memory: int = 0
     memory_limit: int = 0
     batch: int = 1
+    lists: bool = False
     may_allow: bool = True
 
 
@@ -204,6 +206,6 @@ def spec_for(setup: Setup, name: str, *, device: str = "cpu", threads: int = 1, 
         staging=str(Path(setup.staging) / name),
         slots=str(Path(setup.staging) / "slots"),
         slot=slot,
-        batch=setup.batch,
+        lists=setup.lists,
         secrets=secrets_of(factory.options) if isinstance(factory, StageFactory) else [],
     )

@@ -6,6 +6,7 @@ Started as ``python -m docparse_runner.executors._child FD`` in a session of its
 import contextlib
 import faulthandler
 import pickle
+import select
 import signal
 import socket
 import sys
@@ -94,6 +95,7 @@ class Child:
         tasks: deque[Task] = deque()
         with contextlib.closing(runner):
             while tasks or self._refill(tasks):
+                self._top_up(tasks)
                 self._run(runner, unit_of(tasks), last=not tasks)
 
     def _runner(self, spec: WorkerSpec) -> ItemRunner:
@@ -104,6 +106,11 @@ class Child:
         data = self._receive()
         tasks.extend(self._decode(data) if data is not None else ())
         return bool(tasks)
+
+    def _top_up(self, tasks: deque[Task]) -> None:
+        """Take what has come meanwhile, as far as it may join a batch; wait for nothing."""
+        while len(tasks) < tasks[0].batch and (data := self._arrived()) is not None:
+            tasks.extend(self._decode(data))
 
     def _run(self, runner: ItemRunner, unit: list[Task], *, last: bool) -> None:
         """Run items together and send their results; `last` says that nothing waits behind them."""
@@ -117,6 +124,16 @@ class Child:
                 self._results.send()
         if last:  # else the next item says at once what it is on
             self._gate.enter(Phase.IDLE, -1)
+
+    def _arrived(self) -> bytes | None:
+        data = self._inbox.take()
+        while data is None and select.select([self._channel], [], [], 0)[0]:
+            block = self._channel.recv(_BLOCK)
+            if not block:
+                return None
+            self._inbox.feed(block)
+            data = self._inbox.take()
+        return data
 
     def _receive(self) -> bytes | None:
         while (data := self._inbox.take()) is None:

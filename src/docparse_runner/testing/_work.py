@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docparse_runner._model import ItemOutcome
+from docparse_runner._model import POLICIES, ItemOutcome, Stage
 from docparse_runner.testing._base import Contract, InsistingHarness, errors, good
 from docparse_runner.testing._verdict import must
 
@@ -62,6 +62,20 @@ class WorkContract(Contract):
         other.run(workers=2, max_items_per_worker=1)
 
         _same(harness, other, "the same document must give the same bytes each time, whatever ran before it")
+
+    def test_documents_that_run_together_become_what_each_becomes_alone(self, harness: InsistingHarness) -> None:
+        """With ``batch={"gpu": 16}`` they do so under that policy only, which no other test here asks for."""
+        policy = _policy_with_larger_batches(harness.stage)
+        if policy is None:
+            pytest.skip("no larger batches than under the stage's own policy")
+        other = harness.fresh("other")
+
+        harness.run(workers=1)
+        outcome = other.run(workers=1, policy=policy)
+
+        self._all_good(other, outcome)
+        if self.deterministic:
+            _same(harness, other, f"a document must give the same bytes in a batch, with --policy {policy}, as alone")
 
     # --- what runs again
 
@@ -153,6 +167,11 @@ class WorkContract(Contract):
 
         must(not again.failed, f"when item.removed, undo its effect and return a success: {errors(again)}")
         must(not harness.ran(again) & self._others, "a document that is gone must not make others run again")
+
+
+def _policy_with_larger_batches(stage: Stage) -> str | None:
+    usual = stage.batch_under(stage.policy)
+    return next((each for each in POLICIES if stage.batch_under(each) > usual), None)
 
 
 def _problem(answer: ItemOutcome) -> str:
