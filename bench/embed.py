@@ -1,6 +1,8 @@
 """Embedding: the stage's encoders against sentence-transformers as it comes, on the same chunks with the same model.
 
 Each system encodes all chunks in a process of its own, one after the other. On a shared machine trust the CPU seconds.
+The bound is what the machine would reach if it did nothing but the model's float32 products, without padding and as
+fast as it multiplies large matrices; half precision, where the processor has it, may pass it.
 
     python bench/embed.py                 # everything, 640 chunks
     python bench/embed.py --chunks 160 --only sentence-transformers,openvino
@@ -27,6 +29,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = ("as it comes", "sentence-transformers", "openvino", "onnxruntime")
 THREADS = 2
+SIDE = 2048
 CACHED = 20_000
 A_DOCUMENT = 20
 
@@ -65,6 +68,7 @@ def found(cache: Path | None) -> Any:
 def ours(name: str, cache: Path) -> Iterator[Callable[[list[str]], Any]]:
     """Open a provider, and encode as the stage does, without a cache."""
     from docparse_embed._checks import check_vectors, stacked  # noqa: PLC0415 - part of what is measured
+    from docparse_embed._chunks import Chunks  # noqa: PLC0415 - as above
     from docparse_embed._encode import DocumentEncoder  # noqa: PLC0415 - as above
     from docparse_embed.providers import load_provider  # noqa: PLC0415 - as above
 
@@ -76,8 +80,10 @@ def ours(name: str, cache: Path) -> Iterator[Callable[[list[str]], Any]]:
         documents = DocumentEncoder(encoder=encoder, check=check)
 
         def encode(texts: list[str]) -> Any:
-            encoded = documents.encode([str(n) for n in range(len(texts))], texts, lambda *_: None)
-            return np.array([parts[0].vector for parts in encoded.rows])
+            (encoded,) = documents.encode(
+                [Chunks(ids=[str(n) for n in range(len(texts))], texts=texts)], lambda *_: None
+            )
+            return np.array([parts[0].vector for parts in encoded.rows])  # type: ignore[union-attr]  # no error
 
         yield encode
 
@@ -88,14 +94,11 @@ def onnxruntime(cache: Path) -> Iterator[Callable[[list[str]], Any]]:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - part of what is measured
 
     import onnxruntime as ort  # noqa: PLC0415 - as above
-    from tokenizers import Tokenizer  # noqa: PLC0415 - as above
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(cache / "model.onnx"), options, providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_file(str(found(None).location / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(256)
+    tokenizer = cutting_tokenizer()
 
     def one(text: str) -> Any:
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
@@ -104,6 +107,16 @@ def onnxruntime(cache: Path) -> Iterator[Callable[[list[str]], Any]]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         yield lambda texts: np.array(list(pool.map(one, texts)))
+
+
+def cutting_tokenizer() -> Any:
+    """Return the model's tokenizer, which cuts texts to what the model reads and pads none."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 - part of what is measured
+
+    tokenizer = Tokenizer.from_file(str(found(None).location / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(256)
+    return tokenizer
 
 
 def export(target: Path) -> None:
@@ -142,6 +155,23 @@ def opened(name: str, cache: Path) -> Any:
 # --- measuring
 
 
+def bound(folder: Path) -> None:
+    """Print what this machine multiplies in float32, and what the model multiplies for a chunk, both in GFLOP."""
+    import torch  # noqa: PLC0415 - only here
+
+    torch.set_num_threads(THREADS)
+    one, other = torch.rand(2, SIDE, SIDE)
+    cpu_s = min(cpu_of(lambda: one @ other) for _ in range(12))
+    texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
+    config = json.loads((found(None).location / "config.json").read_text(encoding="utf-8"))
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    lengths = np.array([len(encoding.ids) for encoding in cutting_tokenizer().encode_batch(texts)])
+    # In a layer, a token is multiplied with four matrices of the attention and two behind it, and with each other token
+    # twice; a multiplication and its addition are two operations.
+    a_text = config["num_hidden_layers"] * lengths * 2 * (4 * hidden**2 + 2 * hidden * inner + 2 * lengths * hidden)
+    print(json.dumps({"peak": 2 * SIDE**3 / cpu_s / 1e9, "work": float(a_text.mean()) / 1e9}))
+
+
 def measure(name: str, folder: Path, repeats: int) -> None:
     """Encode all chunks in this process and print what it took; the vectors go to a file."""
     texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
@@ -171,8 +201,12 @@ def in_a_process(arguments: Sequence[str]) -> dict[str, float] | None:
 
 
 def compare(names: Sequence[str], folder: Path, count: int, repeats: int) -> None:
-    """Measure the systems and print a table, as ratios to the first."""
-    heads = f"{'chunks/s':>9}{'x wall':>8}{'chunks/CPU s':>14}{'x CPU':>7}{'min cos':>9}{'cold s (CPU)':>15}{'MB':>6}"
+    """Measure the systems and print a table, as ratios to the first and to the bound."""
+    known = in_a_process(["--system", "bound", "--folder", str(folder)]) or {"peak": float("nan"), "work": 1.0}
+    most = known["peak"] / known["work"]
+    print(f"bound: {known['peak']:.1f} GFLOP per CPU s, {known['work']:.2f} GFLOP a chunk: {most:.1f} chunks/CPU s")
+    heads = f"{'chunks/s':>9}{'x wall':>8}{'chunks/CPU s':>14}{'x CPU':>7}{'of bound':>9}"
+    heads += f"{'min cos':>9}{'cold s (CPU)':>15}{'MB':>6}"
     print(f"{'':24}{heads}")
     first: dict[str, float] = {}
     for name in names:
@@ -183,7 +217,7 @@ def compare(names: Sequence[str], folder: Path, count: int, repeats: int) -> Non
         expected, vectors = (np.load(folder / f"{each}.npy") for each in (names[0], name))
         cosine = float((expected * vectors).sum(axis=1).min())
         rates = f"{count / result['wall']:9.1f}{first['wall'] / result['wall']:8.2f}"
-        rates += f"{count / result['cpu']:14.1f}{first['cpu'] / result['cpu']:7.2f}"
+        rates += f"{count / result['cpu']:14.1f}{first['cpu'] / result['cpu']:7.2f}{count / result['cpu'] / most:9.2f}"
         cold = f"{result['cold']:.2f} ({result['cold_cpu']:.2f})"
         print(f"{name:24}{rates}{cosine:9.5f}{cold:>15}{result['rss'] / 2**20:6.0f}", flush=True)
 
@@ -200,7 +234,7 @@ def stage(folder: Path, texts: list[str], name: str) -> None:
         for _ in range(3):
             spent["bare"].append(cpu_of(lambda: [encoder.encode_documents(each) for each in documents]))
             items = [item_of(folder, f"d{n}", each) for n, each in enumerate(documents)]
-            spent["stage"].append(cpu_of(lambda items=items: [embed(item) for item in items]))
+            spent["stage"].append(cpu_of(lambda items=items: [embed([item]) for item in items]))
     bare, whole = (min(spent[name]) for name in ("bare", "stage"))
     print(f"stage over bare {name}: {100 * (whole / bare - 1):+.1f} % of CPU ({bare:.1f} s bare)")
     edited(folder, texts, name)
@@ -211,8 +245,8 @@ def edited(folder: Path, texts: list[str], name: str) -> None:
     """Print how many chunks are encoded again after 1 % of them changed."""
     changed = [f"{text} edited" if n % 100 == 0 else text for n, text in enumerate(texts)]
     with worker(folder, provider=name) as (embed, _encoder):
-        embed(item_of(folder, "whole", texts))
-        metrics = embed(item_of(folder, "whole", changed)).metrics
+        embed([item_of(folder, "whole", texts)])
+        metrics = embed([item_of(folder, "whole", changed)])[0].metrics
     wanted = sum(old != new for old, new in zip(texts, changed, strict=True))
     print(f"1 % edited: {wanted} of {len(texts)} chunks changed, {metrics['encoded']} encoded")
 
@@ -234,7 +268,7 @@ def from_the_cache(folder: Path, name: str) -> None:
         wall, cpu = [], []
         for _ in range(3):
             began = time.perf_counter()
-            cpu.append(cpu_of(lambda: [embed(item) for item in items]))
+            cpu.append(cpu_of(lambda: [embed([item]) for item in items]))
             wall.append(time.perf_counter() - began)
     print(
         f"full cache hits: {CACHED / min(wall):.0f} chunks/s, {CACHED / min(cpu):.0f} per CPU second (100 a document)"
@@ -281,7 +315,9 @@ def main() -> None:
     parser.add_argument("--system", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.system == "export":
+    if given.system == "bound":
+        bound(given.folder)
+    elif given.system == "export":
         export(given.folder / "model.onnx")
         print("{}")
     elif given.system:

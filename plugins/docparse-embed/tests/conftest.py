@@ -15,7 +15,7 @@ from docparse_runner import StageContext, StageOptions, WorkItem
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
 
-sys.path.append(str(Path(__file__).parent))  # for embed_servers: --import-mode=importlib adds no folders
+sys.path.append(str(Path(__file__).parent))  # for embed_*.py: --import-mode=importlib adds no folders
 
 TINY_DIMENSION = 16
 

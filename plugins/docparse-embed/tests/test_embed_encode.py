@@ -1,14 +1,18 @@
 """Batches, checks and the cache, with an encoder that does as it is told."""
 
+import tempfile
+from pathlib import Path
+
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docparse_embed._batches import token_batches
 from docparse_embed._cache import Identity, open_cache
 from docparse_embed._checks import check_sparse, check_vectors, stacked
+from docparse_embed._chunks import Chunks
 from docparse_embed._encode import DocumentEncoder
 from docparse_embed._overflow import split_text
 from docparse_runner import StageError
@@ -40,10 +44,22 @@ def checked(rows, names):
     check_vectors(stacked(rows, names, 2), names, normalized=True)
 
 
+def chunks_of(texts, prefix="c"):
+    return Chunks(ids=[f"{prefix}{n}" for n in range(len(texts))], texts=list(texts))
+
+
+def encode_together(encoder, *documents, **options):
+    """Return what becomes of some documents, their chunks called a0, a1, …, b0, …"""
+    chunks = [chunks_of(texts, prefix) for texts, prefix in zip(documents, "abcdef", strict=False)]
+    return DocumentEncoder(encoder=encoder, check=checked, **options).encode(chunks, lambda *_: None)
+
+
 def encode(encoder, texts, **options):
-    return DocumentEncoder(encoder=encoder, check=checked, **options).encode(
-        [f"c{n}" for n in range(len(texts))], texts, lambda *_: None
-    )
+    """Return the vectors of a document that is alone; an error is raised."""
+    (answer,) = DocumentEncoder(encoder=encoder, check=checked, **options).encode([chunks_of(texts)], lambda *_: None)
+    if isinstance(answer, StageError):
+        raise answer
+    return answer
 
 
 def vectors_of(encoded):
@@ -139,7 +155,7 @@ def test_refusing_comes_before_encoding():
 def test_progress_is_told_after_each_batch():
     told = []
     DocumentEncoder(encoder=Fake(), check=checked, batch_tokens=2).encode(
-        ["x", "y", "z"], ["a", "b", "c"], lambda *now: told.append(now)
+        [chunks_of("abc")], lambda *now: told.append(now)
     )
 
     assert told == [(2, 3), (3, 3)]
@@ -212,6 +228,97 @@ def test_parts_are_short_enough_and_make_up_the_text(text, limit):
 
     assert all(len(part) <= limit for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split()) or not text.strip()
+
+
+# --- several documents of one call
+
+
+def test_a_text_of_several_documents_is_encoded_once_and_counts_for_the_first():
+    encoder = Fake()
+
+    first, second = encode_together(encoder, ["a", "b"], ["c", "b", "b"])
+
+    assert encoder.calls == [["a", "b", "c"]]
+    assert (first.encoded, first.cached) == (2, 0)
+    assert (second.encoded, second.cached) == (1, 2)
+    np.testing.assert_array_equal(vectors_of(first)[1], vectors_of(second)[2])
+
+
+@settings(max_examples=20)
+@given(
+    documents=st.lists(st.lists(st.text("ab ", min_size=1, max_size=12), max_size=6), max_size=5),
+    batch_tokens=st.integers(1, 40),
+    on_overflow=st.sampled_from(["split", "truncate"]),
+)
+def test_documents_become_together_what_they_become_one_after_the_other(documents, batch_tokens, on_overflow):
+    chosen = {"batch_tokens": batch_tokens, "on_overflow": on_overflow}
+    with tempfile.TemporaryDirectory() as folder, open_cache(Path(folder, "v.sqlite"), IDENTITY) as cache:
+        alone = [encode(Fake(), texts, cache=cache, **chosen) for texts in documents]
+
+    answers = encode_together(Fake(), *documents, **chosen)
+
+    assert [attrs.evolve(each, rows=[]) for each in answers] == [attrs.evolve(each, rows=[]) for each in alone]
+    for mine, other in zip(answers, alone, strict=True):
+        assert [[part.tokens for part in parts] for parts in mine.rows] == [
+            [part.tokens for part in parts] for parts in other.rows
+        ]
+        flat, expected = ([part.vector for parts in each.rows for part in parts] for each in (mine, other))
+        np.testing.assert_array_equal(flat, expected)
+
+
+def _spoil_x(rows):
+    """Spoil the vectors of texts that begin with an x."""
+    rows[np.isclose(rows[:, 0], ord("x") * rows[:, 1])] = np.nan
+    return rows
+
+
+def test_a_bad_vector_fails_the_documents_that_need_it_each_with_its_own_chunks(tmp_path):
+    with open_cache(tmp_path / "v.sqlite", IDENTITY) as cache:
+        first, second, third = encode_together(
+            Fake(bend=_spoil_x), ["a", "x"], ["b", "c"], ["xx", "x", "d"], batch_tokens=100, cache=cache
+        )
+
+        assert cache.get(["a", "b", "c", "d", "x", "xx"]).keys() == {"b", "c"}
+    assert first.message == "the model gave vectors with NaN or infinite values for chunk a1"
+    assert third.message == "the model gave vectors with NaN or infinite values for chunks c0, c1"
+    assert (second.encoded, len(second.rows)) == (2, 2)
+
+
+def test_of_a_document_that_failed_nothing_more_is_encoded():
+    encoder = Fake(bend=_spoil_x)
+
+    first, second = encode_together(encoder, ["xxx", "a"], ["bb", "a", "c"], batch_tokens=3)
+
+    assert encoder.calls == [["xxx"], ["bb"], ["a", "c"]]
+    assert isinstance(first, StageError)
+    assert (second.encoded, second.cached) == (3, 0), "what it shares with the one that failed counts for it"
+
+
+def test_no_memory_for_a_text_fails_the_documents_that_have_it_and_no_other():
+    first, second, third = encode_together(Cramped(), ["a", "z"], ["b", "c"], ["zz", "d", "z"])
+
+    assert [first.message[:52], third.message[:52]] == [
+        "no memory to encode even one text: chunk a1 ()",
+        "no memory to encode even one text: chunk c0 ()",
+    ]
+    assert {first.category, third.category} == {"oom"}
+    assert len(second.rows) == 2
+
+
+def test_halves_of_a_batch_count_once_for_all_its_documents():
+    answers = encode_together(Cramped(), ["a", "b"], ["c"], ["d", "e"])
+
+    assert sum(each.halved for each in answers) == 2
+
+
+def test_a_document_with_a_text_that_is_refused_goes_alone_and_without_being_encoded():
+    encoder = Fake()
+
+    first, second = encode_together(encoder, ["a", "b" * 9], ["c", "a"], on_overflow="refuse")
+
+    assert encoder.calls == [["c", "a"]]
+    assert first.message.startswith("longer than the 8 tokens that the model reads: chunk a1;")
+    assert (second.encoded, second.cached) == (2, 0)
 
 
 SPARSE = [("index", "<i4"), ("value", "<f4")]

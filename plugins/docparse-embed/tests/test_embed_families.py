@@ -6,16 +6,12 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
+from embed_calls import alone as run
 
-from docparse_embed import docparse_resolve, docparse_worker
+from docparse_embed import docparse_resolve
 from docparse_embed._families import _Dense
 from docparse_embed._terms import term_counts
 from docparse_runner import Category, StageError, Status
-
-
-def run(context, item):
-    with docparse_worker(context) as embed:
-        return embed(item)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from embed_calls import alone
 from embed_servers import INFO, Answer, Listening, ModelServer, openai, tei, vector
 
 from docparse_embed import docparse_worker, open_query_encoder
@@ -37,8 +38,7 @@ def ask(make_context, make_item):
             provider=provider, endpoint=server.url, **{"model": model, "cache": cache, "concurrency": 2, **options}
         )
         item = make_item([{"chunk_id": f"c{n}", "doc_id": "d", "text": text} for n, text in enumerate(texts)])
-        with docparse_worker(context) as embed:
-            outcome = embed(item)
+        outcome = alone(context, item)
         table = pq.read_table(item.outputs["embeddings"])
         dense = table["dense"].combine_chunks()
         rows = dense.flatten().to_numpy().reshape(len(table), dense.type.list_size)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from embed_calls import alone, together
 
-from docparse_embed import docparse_worker, open_query_encoder
+from docparse_embed import open_query_encoder
 from docparse_embed._probes import lowest_cosine, probes
 from docparse_embed.providers import auto, openvino, sentence_transformers
 from docparse_runner import StageError
@@ -58,14 +59,27 @@ def test_the_providers_share_fingerprint_and_cache(
 ):
     shutil.copytree(converted_cache, data_root.cache)
     contexts = [make_context(model=str(tiny_bert), provider=name) for name in ("sentence-transformers", "openvino")]
-    outcomes = []
-    for context in contexts:
-        with docparse_worker(context) as embed:
-            outcomes.append(embed(make_item(rows)))
+    outcomes = [alone(context, make_item(rows)) for context in contexts]
 
     assert contexts[0].resolved == contexts[1].resolved
     assert [outcome.metrics["cached"] for outcome in outcomes] == [0, 3]
     assert [outcome.metrics["provider"] for outcome in outcomes] == ["sentence-transformers", "openvino"]
+
+
+def test_a_document_gets_the_same_bytes_together_with_others(
+    make_context, make_item, rows, tiny_bert, converted_cache, data_root
+):
+    shutil.copytree(converted_cache, data_root.cache)
+    context = make_context(model=str(tiny_bert), provider="openvino", cache=False)
+    items = [make_item([*rows[n:], rows[0]], f"{n}.pdf") for n in (1, 2)]
+    for item in items:
+        alone(context, item)
+    expected = [item.outputs["embeddings"].read_bytes() for item in items]
+
+    outcomes = together(context, *items)
+
+    assert [outcome.metrics["encoded"] for outcome in outcomes] == [3, 0]
+    assert [item.outputs["embeddings"].read_bytes() for item in items] == expected
 
 
 def test_auto_takes_it_and_says_so(tiny_found, caplog):

@@ -7,21 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from embed_calls import alone as embedded
 
 from docparse_embed import (
     docparse_after_item,
     docparse_after_stage,
     docparse_before_stage,
     docparse_validate,
-    docparse_worker,
 )
 from docparse_embed._spread import percentiles, spread_of
 from docparse_runner import UsageError
-
-
-def embedded(context, item):
-    with docparse_worker(context) as embed:
-        return embed(item)
 
 
 def summary_of(context, *outcomes):

@@ -8,14 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from embed_calls import alone as run
 
-from docparse_embed import docparse_worker
 from docparse_runner import StageError, Status
-
-
-def run(context, item):
-    with docparse_worker(context) as embed:
-        return embed(item)
 
 
 def read(path: Path) -> tuple[pa.Table, np.ndarray, dict]:

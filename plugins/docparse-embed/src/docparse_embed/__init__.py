@@ -6,7 +6,7 @@ group ``docparse_embed.providers``; ``docparse_embed.providers`` says what one l
 the model of an index for its queries.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ def docparse_stage() -> Stage:
         options=Options,
         policy="cpu",
         setup_timeout_s=300,
+        batch={"gpu": 16},  # of 20 chunks of 200 tokens each, they fill one batch of an accelerator
     )
 
 
@@ -79,8 +80,10 @@ def docparse_capabilities() -> Iterable[Capability]:
 
 
 @hookimpl
-def docparse_worker(context: StageContext) -> AbstractContextManager[Callable[[WorkItem], ItemOutcome]]:
-    """Return the worker: it opens the models once and embeds one document per call."""
+def docparse_worker(
+    context: StageContext,
+) -> AbstractContextManager[Callable[[Sequence[WorkItem]], list[ItemOutcome]]]:
+    """Return the worker: it opens the models once and embeds some documents per call, one where nothing is gained."""
     from docparse_embed._worker import open_worker  # noqa: PLC0415 - imports numpy, pyarrow and a model's library
 
     return open_worker(context)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from docparse_embed._batches import token_batches
 from docparse_embed._cache import Entry, VectorCache
 from docparse_embed._checks import listed
+from docparse_embed._chunks import Chunks, result_or_error
 from docparse_embed._overflow import Parts, split_text
 from docparse_runner import Category, StageError
 
@@ -36,11 +37,14 @@ class Encoded:
     Attributes:
         rows: one for each chunk; where a chunk was split, those of its parts.
         tokens: the length of each chunk in the model's tokens, before anything was cut.
-        cached: how many chunks were in the cache, all their parts included.
-        encoded: how many different texts went through the model.
+        cached: how many chunks were known, all their parts included: from the cache, or from an earlier document of
+            the same call.
+        encoded: how many different texts went through the model for it; a text of several documents of a call counts
+            for the first that has a result.
         truncated: how many chunks were cut to what the model reads.
         split: how many chunks were embedded in parts.
-        halved: how often a batch did not fit into memory and was halved.
+        halved: how often a batch did not fit into memory and was halved; a batch of several documents counts for that
+            of its longest text.
     """
 
     rows: list[list[Entry]]
@@ -52,15 +56,33 @@ class Encoded:
     halved: int
 
 
-@attrs.define(kw_only=True)
-class _Work:
-    """What is under way for one document."""
+@attrs.define(kw_only=True, eq=False)
+class _Document:
+    """One document of a call.
 
-    names: dict[str, list[str]]
-    tell: Tell
-    total: int
-    done: int = 0
+    Attributes:
+        chunks: what is to be encoded.
+        parts: of its texts that are embedded in parts.
+        names: what is to be encoded → the first chunk that it comes from.
+        too_long: how many chunks are longer than the model reads.
+        halved: see ``Encoded``.
+        error: why it has no vectors.
+    """
+
+    chunks: Chunks
+    parts: Parts
+    names: Mapping[str, str]
+    too_long: int
     halved: int = 0
+    error: StageError | None = None
+
+    def parts_of(self, text: str) -> Sequence[str]:
+        """Return what is encoded of a text: itself, or its parts."""
+        return self.parts.get(text, (text,))
+
+
+_Owners = Mapping[str, Sequence[_Document]]
+"""What is to be encoded → the documents that it belongs to, in their order."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,33 +103,24 @@ class DocumentEncoder:
     batch_tokens: int | None = None
     on_overflow: str = "truncate"
 
-    def encode(self, names: Sequence[str], texts: Sequence[str], tell: Tell) -> Encoded:
-        """Return the vectors of the texts of one document.
+    def encode(self, documents: Sequence[Chunks], tell: Tell) -> list[Encoded | StageError]:
+        """Return for each document its vectors, or why it has none: a text is too long, or a vector is not one.
 
         Args:
-            names: the chunks' ids, for messages.
-            texts: what to encode, in the same order.
+            documents: their texts go through the model together, each different text once.
             tell: called with (texts encoded, texts to encode) after each batch.
 
         Raises:
-            StageError: a text is too long (``refuse``), or the encoder returned a vector that is not one.
+            StageError: the encoder itself says what went wrong, or breaks its contract.
         """
+        texts = list(dict.fromkeys(text for each in documents for text in each.texts))
         known, tokens = self._known(texts)
-        long = self._too_long(names, texts, tokens)
         parts = self._split(texts, tokens, known) if self.on_overflow == "split" else {}
-        wanted = [part for text in texts for part in parts.get(text, (text,))]
-        missing = {text: tokens[text] for text in dict.fromkeys(wanted) if text not in known}
-        work = _Work(names=_names_of(names, texts, parts), tell=tell, total=len(missing))
-        entries = {**known, **self._fresh(missing, work)}
-        return Encoded(
-            rows=[[entries[part] for part in parts.get(text, (text,))] for text in texts],
-            tokens=[tokens[text] for text in texts],
-            cached=sum(all(part in known for part in parts.get(text, (text,))) for text in texts),
-            encoded=len(missing),
-            truncated=0 if parts else long,
-            split=long if parts else 0,
-            halved=work.halved,
-        )
+        opened = [self._opened(each, tokens, parts) for each in documents]
+        owners = _owners_of(opened, known)
+        entries = {**known, **self._fresh(owners, tokens, tell)}
+        counted_for = {text: _first_alive(those) for text, those in owners.items()}
+        return [each.error or self._encoded(each, entries, tokens, counted_for) for each in opened]
 
     def _known(self, texts: Sequence[str]) -> tuple[dict[str, Entry], dict[str, int]]:
         """Return what the cache has, and the length of every text."""
@@ -117,22 +130,10 @@ class DocumentEncoder:
         tokens.update({text: entry.tokens for text, entry in known.items()})
         return known, tokens
 
-    def _too_long(self, names: Sequence[str], texts: Sequence[str], tokens: Mapping[str, int]) -> int:
-        """Return how many texts the model would cut; refuse them when the user says so."""
-        limit = self.encoder.max_tokens
-        long = [name for name, text in zip(names, texts, strict=True) if limit is not None and tokens[text] > limit]
-        if long and self.on_overflow == "refuse":
-            msg = (
-                f"longer than the {limit} tokens that the model reads: {listed(long)}; "
-                f"chunk with a smaller --max-tokens, or embed with --on-overflow split or truncate"
-            )
-            raise StageError(msg, category=Category.INPUT)
-        return len(long)
-
     def _split(self, texts: Sequence[str], tokens: dict[str, int], known: dict[str, Entry]) -> Parts:
         """Return the parts of the texts that are too long, and add to what is known what is known of those."""
         limit = self.encoder.max_tokens
-        long = [text for text in dict.fromkeys(texts) if limit is not None and tokens[text] > limit]
+        long = [text for text in texts if limit is not None and tokens[text] > limit]
         if limit is None or not long:
             return {}
         parts = {text: split_text(text, self.encoder.count_tokens, limit) for text in long}
@@ -142,46 +143,121 @@ class DocumentEncoder:
         tokens.update({part: lengths[part] for part in flat if part not in parts})
         return parts
 
-    def _fresh(self, tokens: Mapping[str, int], work: _Work) -> dict[str, Entry]:
+    def _opened(self, chunks: Chunks, tokens: Mapping[str, int], parts: Parts) -> _Document:
+        """Return a document as it begins; with texts that are too long it has ended, when the user says so."""
+        limit = self.encoder.max_tokens
+        pairs = list(zip(chunks.ids, chunks.texts, strict=True))
+        long = [name for name, text in pairs if limit is not None and tokens[text] > limit]
+        names: dict[str, str] = {}
+        for name, text in pairs:
+            for part in parts.get(text, (text,)):
+                names.setdefault(part, name)
+        document = _Document(chunks=chunks, parts=parts, names=names, too_long=len(long))
+        if long and self.on_overflow == "refuse":
+            msg = (
+                f"longer than the {limit} tokens that the model reads: {listed(long)}; "
+                f"chunk with a smaller --max-tokens, or embed with --on-overflow split or truncate"
+            )
+            document.error = StageError(msg, category=Category.INPUT)
+        return document
+
+    def _fresh(self, owners: _Owners, tokens: Mapping[str, int], tell: Tell) -> dict[str, Entry]:
         """Encode, check and keep what is not known, batch after batch: what is kept outlives a later failure."""
         found: dict[str, Entry] = {}
+        done = 0
         size = self.batch_tokens or getattr(self.encoder, "batch_tokens", None) or DEFAULT_BATCH
-        for texts in token_batches(tokens, self.encoder.max_tokens, size):
-            rows = list(self._encoded(texts, work))
-            self.check(rows, [work.names[text][0] for text in texts])
-            fresh = {text: Entry(tokens[text], row) for text, row in zip(texts, rows, strict=True)}
+        for batch in token_batches({text: tokens[text] for text in owners}, self.encoder.max_tokens, size):
+            rows = dict(self._rows(batch, owners))
+            doubtful = self._check(rows, owners)
+            fresh = {text: Entry(tokens[text], row) for text, row in rows.items()}
             if self.cache:
-                self.cache.put(fresh)
+                self.cache.put({text: entry for text, entry in fresh.items() if text not in doubtful})
             found.update(fresh)
-            work.done += len(texts)
-            work.tell(work.done, work.total)
+            done += len(batch)
+            tell(done, len(owners))
         return found
 
-    def _encoded(self, texts: list[str], work: _Work) -> Iterator[NDArray[Any]]:
-        """Yield the vectors of a batch, in halves where it does not fit into memory."""
+    def _rows(self, texts: Sequence[str], owners: _Owners) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the vectors of the texts that are still wanted, in halves where a batch does not fit into memory."""
+        texts = [text for text in texts if _first_alive(owners[text])]
+        if not texts:
+            return
         try:
             rows = self.encoder.encode_documents(texts)
         except MemoryError as error:
             if len(texts) == 1:
-                msg = f"no memory to encode even one text: {listed(work.names[texts[0]])} ({error})"
-                raise StageError(msg, category=Category.OOM) from error
-            work.halved += 1
+                _no_memory(texts[0], owners, error)
+                return
             rows = None
         if rows is None:  # outside of the handler, so that what the failed call held can be freed
+            _count_halved(texts[0], owners)
             half = (len(texts) + 1) // 2
-            yield from self._encoded(texts[:half], work)
-            yield from self._encoded(texts[half:], work)
+            yield from self._rows(texts[:half], owners)
+            yield from self._rows(texts[half:], owners)
             return
         if len(rows) != len(texts):
             msg = f"the encoder returned {len(rows)} vectors for {len(texts)} texts"
             raise StageError(msg, category=Category.CONTRACT)
-        yield from rows
+        yield from zip(texts, rows, strict=True)
+
+    def _check(self, rows: Mapping[str, NDArray[Any]], owners: _Owners) -> set[str]:
+        """End the documents of which a vector is not what it should be, each with the names of its own chunks.
+
+        Returns:
+            The texts of those documents: nothing that came together with such a vector is kept.
+        """
+        doubtful: set[str] = set()
+        for document in dict.fromkeys(each for text in rows for each in owners[text]):
+            mine = [text for text in rows if text in document.names]
+            error = result_or_error(self.check, [rows[text] for text in mine], [document.names[text] for text in mine])
+            if error:
+                document.error = document.error or error
+                doubtful.update(mine)
+        return doubtful
+
+    def _encoded(
+        self,
+        document: _Document,
+        entries: Mapping[str, Entry],
+        tokens: Mapping[str, int],
+        counted_for: Mapping[str, _Document | None],
+    ) -> Encoded:
+        chunks, parts = document.chunks, [document.parts_of(text) for text in document.chunks.texts]
+        mine = {text for text in document.names if counted_for.get(text) is document}
+        return Encoded(
+            rows=[[entries[part] for part in each] for each in parts],
+            tokens=[tokens[text] for text in chunks.texts],
+            cached=sum(mine.isdisjoint(each) for each in parts),
+            encoded=len(mine),
+            truncated=0 if self.on_overflow == "split" else document.too_long,
+            split=document.too_long if self.on_overflow == "split" else 0,
+            halved=document.halved,
+        )
 
 
-def _names_of(names: Sequence[str], texts: Iterable[str], parts: Parts) -> dict[str, list[str]]:
-    """Return text → ids of the chunks that it comes from."""
-    found: dict[str, list[str]] = {}
-    for name, text in zip(names, texts, strict=True):
-        for part in parts.get(text, (text,)):
-            found.setdefault(part, []).append(name)
-    return found
+def _owners_of(documents: Iterable[_Document], known: Mapping[str, Entry]) -> dict[str, list[_Document]]:
+    """Return what has to be encoded, with the documents that need it and have not ended."""
+    owners: dict[str, list[_Document]] = {}
+    for document in documents:
+        for text in document.names if not document.error else ():
+            if text not in known:
+                owners.setdefault(text, []).append(document)
+    return owners
+
+
+def _first_alive(documents: Iterable[_Document]) -> _Document | None:
+    """Return the first document that has not failed."""
+    return next((each for each in documents if not each.error), None)
+
+
+def _count_halved(longest: str, owners: _Owners) -> None:
+    document = _first_alive(owners[longest])
+    assert document is not None  # noqa: S101 - else it would not have been encoded
+    document.halved += 1
+
+
+def _no_memory(text: str, owners: _Owners, error: MemoryError) -> None:
+    """End the documents of a text for which there is no memory even when it is alone."""
+    for document in owners[text]:
+        msg = f"no memory to encode even one text: {listed([document.names[text]])} ({error})"
+        document.error = document.error or StageError(msg, category=Category.OOM)

@@ -1,6 +1,6 @@
 """The families of vectors: each turns a document's chunks into columns, independent of the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from docparse_embed._cache import Entry, Identity, VectorCache, open_cache
 from docparse_embed._checks import check_sparse, check_vectors, stacked
+from docparse_embed._chunks import Chunks, result_or_error
 from docparse_embed._encode import DocumentEncoder, Encoded, Tell
 from docparse_embed._options import Options
 from docparse_embed._spread import spread_of
@@ -21,15 +22,6 @@ from docparse_runner import Category, StageContext, StageError
 
 SPARSE_ROW = np.dtype([("index", "<i4"), ("value", "<f4")])
 """An element of a sparse vector."""
-
-
-@attrs.frozen(kw_only=True)
-class Chunks:
-    """What is read of one document's chunks: three columns of one length."""
-
-    ids: list[str] = attrs.field(factory=list)
-    documents: list[str] = attrs.field(factory=list)
-    texts: list[str] = attrs.field(factory=list)
 
 
 @attrs.frozen(kw_only=True)
@@ -56,8 +48,12 @@ class Family(Protocol):
     def footer(self) -> Mapping[str, Any]:
         """Return what made its vectors."""
 
-    def make(self, chunks: Chunks, tell: Tell) -> Made:
-        """Return the family's columns for a document."""
+    def make(self, documents: Sequence[Chunks], tell: Tell) -> list[Made | StageError]:
+        """Return the family's columns for each document, or why that one has none.
+
+        Raises:
+            StageError: what went wrong is not known to be one document's.
+        """
 
 
 def open_family(name: str, context: StageContext, stack: ExitStack) -> Family:
@@ -151,9 +147,15 @@ class _Dense:
             "on_overflow": self.options.on_overflow,
         }
 
-    def make(self, chunks: Chunks, tell: Tell) -> Made:
+    def make(self, documents: Sequence[Chunks], tell: Tell) -> list[Made | StageError]:
         """Return the column ``dense``."""
-        encoded = self.documents.encode(chunks.ids, chunks.texts, tell)
+        pairs = zip(documents, self.documents.encode(documents, tell), strict=True)
+        return [
+            each if isinstance(each, StageError) else result_or_error(self._made, chunks, each)
+            for chunks, each in pairs
+        ]
+
+    def _made(self, chunks: Chunks, encoded: Encoded) -> Made:
         whole = np.array([_mean(parts) for parts in encoded.rows], dtype=np.float32)
         vectors = self._shortened(whole.reshape(len(chunks.ids), self.encoder.dimension))
         norms = np.linalg.norm(vectors, axis=1)
@@ -235,9 +237,12 @@ class _Sparse:
             "on_overflow": self.options.on_overflow,
         }
 
-    def make(self, chunks: Chunks, tell: Tell) -> Made:
+    def make(self, documents: Sequence[Chunks], tell: Tell) -> list[Made | StageError]:
         """Return the columns ``sparse_indices`` and ``sparse_values``; of a text's parts, the largest weights."""
-        encoded = self.documents.encode(chunks.ids, chunks.texts, tell)
+        encoded = self.documents.encode(documents, tell)
+        return [each if isinstance(each, StageError) else self._made(each) for each in encoded]
+
+    def _made(self, encoded: Encoded) -> Made:
         rows = [_largest(parts) for parts in encoded.rows]
         metrics = {**_metrics(encoded), "model": self.found.label, "nonzero": spread_of(len(row) for row in rows)}
         return Made(columns=sparse_columns(rows), metrics=metrics, truncated=encoded.truncated, halved=encoded.halved)
@@ -267,8 +272,11 @@ class _Lexical:
 
     footer: Mapping[str, Any] = attrs.field(factory=lambda: {"tokenizer": TOKENIZER})
 
-    def make(self, chunks: Chunks, _tell: Tell) -> Made:
+    def make(self, documents: Sequence[Chunks], _tell: Tell) -> list[Made | StageError]:
         """Return the columns ``lexical_terms``, ``lexical_counts`` and ``lexical_length``."""
+        return [self._made(chunks) for chunks in documents]
+
+    def _made(self, chunks: Chunks) -> Made:
         counted = [term_counts(text) for text in chunks.texts]
         metrics = {"words": sum(counts.total() for counts in counted), "terms": spread_of(map(len, counted))}
         return Made(columns=lexical_columns(counted), metrics=metrics)
