@@ -98,7 +98,8 @@ def test_unset_and_nothing_here_is_none(hub):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        ("org/missing", "neither a folder nor in the model cache"),
+        ("org/missing", "neither a folder nor in the model cache .* 'hf download org/missing' does"),
+        ("missing", "'hf download sentence-transformers/missing' does"),
         ("./missing", "is not there"),
         ("/one/two/three", "is not there"),
     ],

