@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from docparse_embed._digest import model_digest
 from docparse_embed._models import locate
+from docparse_embed.providers import sentence_transformers
 from docparse_runner import StageError
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -68,6 +70,19 @@ def test_a_name_without_an_organisation_may_be_a_models_own(hub, tiny_folder):
     in_hub_cache(hub, "tiny-cased", tiny_folder)
 
     assert locate("tiny-cased", offline=True).name == "tiny-cased"
+
+
+def test_threads_encode_side_by_side_what_one_encodes_alone(tiny_bert):
+    texts = [f"{'duck ' * (n % 9)}ledger {n}" for n in range(40)]
+    found = sentence_transformers.find(str(tiny_bert), offline=True, cache=None)
+    with sentence_transformers.open_encoder(found, device="cpu", threads=1) as encoder:
+        expected = encoder.encode_documents(texts)
+
+    with sentence_transformers.open_encoder(found, device="cpu", threads=3) as encoder:
+        vectors, one = encoder.encode_documents(texts), encoder.encode_documents(texts[:1])
+
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    np.testing.assert_allclose(one, expected[:1], atol=1e-6)
 
 
 def test_a_folder_is_found_from_wherever_it_is_named(tiny_folder, monkeypatch):

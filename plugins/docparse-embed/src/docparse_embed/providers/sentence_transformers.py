@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,4 +43,6 @@ def open_encoder(found: FoundModel, *, device: str, threads: int) -> Iterator["S
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from docparse_embed._torch import SentenceTransformersEncoder, load_model  # noqa: PLC0415 - imports torch
 
-    yield SentenceTransformersEncoder(load_model(found.location, device=device, threads=threads), found.settings)
+    model = load_model(found.location, device=device, threads=threads)
+    with closing(SentenceTransformersEncoder(model, found.settings, batches=threads)) as encoder:
+        yield encoder
