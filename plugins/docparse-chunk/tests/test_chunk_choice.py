@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from docparse_chunk import _choice
 from docparse_chunk._choice import choose
-from docparse_chunk._words import counts_by_words
+from docparse_chunk._words import word_counts
 from docparse_runner import Category, StageError
 
 WORDS = [
@@ -20,6 +20,9 @@ WORDS = [
     "鸭子在湖上游泳",
     "[SEP]",
     "[CLS]x",
+    "([sep])",
+    "f(a_b)[0]=c;",
+    "=\u0338",
     "a\u0301b",
     "x" * 130,
     "don't",
@@ -39,9 +42,9 @@ def test_counting_by_words_is_counting(minilm, pairs):
 
 
 def test_only_tokenizers_of_berts_kind_are_counted_by_words(minilm, bpe_folder):
-    assert counts_by_words(choose(None, None).file.path.read_bytes())
-    assert not counts_by_words((bpe_folder / "tokenizer.json").read_bytes())
-    assert not counts_by_words(b"{")
+    assert word_counts(choose(None, None).file.path.read_bytes(), minilm.encoded) is not None
+    assert word_counts((bpe_folder / "tokenizer.json").read_bytes(), minilm.encoded) is None
+    assert word_counts(b"{", minilm.encoded) is None
 
 
 def test_words_are_forgotten_when_there_are_too_many(minilm, monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from docparse_chunk._tiktoken import open_encoding
 from docparse_chunk._units import Unit
-from docparse_chunk._words import WordCounts, counts_by_words
+from docparse_chunk._words import word_counts
 
 APPROXIMATE = "approximate"
 """The name of the counter that is used when there is no tokenizer."""
@@ -63,7 +63,8 @@ class HuggingFaceCounter:
         self.name = name
         self.limit = limit
         self.specials: int = tokenizer.num_special_tokens_to_add(is_pair=False)
-        self._count = WordCounts(self.encoded).count if counts_by_words(content) else self.encoded
+        by_words = word_counts(content, self.encoded)
+        self._count = by_words.count if by_words is not None else self.encoded
 
     def count(self, texts: list[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
