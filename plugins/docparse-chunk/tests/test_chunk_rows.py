@@ -41,7 +41,7 @@ def test_a_row_says_everything_about_its_chunk(chunk, paper, minilm):
 
     table = "| Name | Size |\n|-|-|\n| Teal | small |"
     text = f"Ducks swim on lakes.\n\nTable 1: Sizes\n\n{table}"
-    context = f"Birds\nDucks\n{text}"
+    context = f"Ducks\nBirds\n{text}"
     assert list(row) == FIELDS
     assert row == {
         "chunk_id": hashlib.sha256(f"papers/made.pdf\0{text}\x000".encode()).hexdigest()[:32],

@@ -94,7 +94,7 @@ class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
         doc_id: the document.
         seq: place in the document, from 0.
         text: the chunk as a person reads it; with ``--anchors`` below a line ``<<chunk:DOC_ID:CHUNK_ID>>``.
-        contextualized_text: `headings`, one a line, and `text`: what is embedded.
+        contextualized_text: `headings`, one a line, the innermost first, and `text`: what is embedded.
         headings: the headings that the chunk stands under, outermost first.
         captions: of the tables and figures in the chunk.
         kinds: what it consists of: ``text``, ``list_item``, ``table``, ``code``, ``formula``, ``caption``,

@@ -247,8 +247,8 @@ class Chunk:
 
     @cached_property
     def contextualized_text(self) -> str:
-        """Return what is embedded: the headings, one a line, and the text."""
-        return "\n".join((*self.headings, self.text))
+        """Return what is embedded."""
+        return contextualized(self.headings, self.text)
 
 
 @attrs.frozen(kw_only=True)
@@ -266,6 +266,21 @@ class Limits:
     min_tokens: int = attrs.field(default=0, validator=attrs.validators.ge(0))
     overlap_tokens: int = attrs.field(default=0, validator=attrs.validators.ge(0))
     cross_headings: bool = False
+
+
+def contextualized(headings: Sequence[str], text: str) -> str:
+    """Return what is embedded of a chunk: its headings, one a line, the innermost first, and its text.
+
+    The innermost is what the text is about, and the beginning of a text weighs most in its vector: with
+    all-MiniLM-L6-v2, dense R@3 rose from .681 to .725 on 517 questions that are the heading above the answer
+    (p < .001), and from .742 to .764 on 492 that name the document too. The innermost heading alone is no better on the
+    former (.737, p = .4) and loses 10 points on the latter. ``bench/quality/README.md`` has more.
+
+    Args:
+        headings: outermost first.
+        text: the chunk's own.
+    """
+    return "\n".join((*reversed(headings), text))
 
 
 def unique(values: Iterable[Any]) -> list[Any]:

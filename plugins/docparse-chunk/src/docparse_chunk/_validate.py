@@ -18,7 +18,7 @@ from docparse_chunk._files import read as read_file
 from docparse_chunk._options import Options
 from docparse_chunk._row import SCHEMA_VERSION, BoxRow, ChunkRow, anchor, chunk_id, content_digest
 from docparse_chunk._tokens import TokenCounter
-from docparse_chunk._units import HEADING, Document
+from docparse_chunk._units import HEADING, Document, contextualized
 from docparse_chunk._walk import read
 from docparse_chunk._worker import limits_of, reading_of
 from docparse_runner import StageContext, StageError, WorkItem
@@ -86,7 +86,7 @@ def _of_a_row(row: ChunkRow, doc_id: str) -> Iterator[str]:
         yield f"doc_id is {row.doc_id!r}"
     if not text.strip():
         yield "it has no text"
-    if row.contextualized_text != "\n".join((*row.headings, text)):
+    if row.contextualized_text != contextualized(row.headings, text):
         yield "contextualized_text is not its headings and its text"
     if row.content_digest != content_digest(row.contextualized_text):
         yield "content_digest is not that of contextualized_text"
