@@ -168,6 +168,30 @@ def test_text_is_its_span_of_the_body_text_and_every_unit_is_in_one(new_paper, m
 
 
 @checked
+@given(
+    rows=st.integers(1, 4).flatmap(
+        lambda columns: st.lists(
+            st.lists(st.integers(1, 30), min_size=columns, max_size=columns), min_size=1, max_size=6
+        )
+    ),
+    max_tokens=st.integers(16, 80),
+)
+def test_no_cell_is_torn_that_fits_a_chunk(new_paper, minilm, rows, max_tokens):
+    cells = [
+        [f"w{row}w{column}" + " duck" * size for column, size in enumerate(sizes)] for row, sizes in enumerate(rows)
+    ]
+    paper = new_paper()
+    paper.table([["lake"] * len(rows[0]), *cells])
+    limits = Limits(max_tokens=max_tokens)
+
+    made = [chunk.text for chunk, _ in fitted(structural(paper.read(), minilm, limits), minilm, max_tokens)]
+
+    for cell in (cell for row in cells for cell in row):
+        if minilm.count([f"lake: {cell}"])[0] <= max_tokens:
+            assert any(re.search(rf"{cell}(?! duck)", text) for text in made), cell
+
+
+@checked
 @given(data=st.data(), overlap=st.integers(1, 40))
 def test_overlap_repeats_only_what_was_asked(new_paper, minilm, data, overlap):
     source, words = data.draw(papers(new_paper))
