@@ -97,9 +97,8 @@ class SentenceTransformersEncoder:
         """Take an open model; of one on a processor, so many batches run at a time."""
         self._model = model
         self._batches = batches if model.device.type == "cpu" else 1
-        self._pool = ThreadPoolExecutor(
-            self._batches, initializer=torch.set_num_threads, initargs=(1,)
-        )  # of each its own
+        # Asked of each thread: torch would start as many again for each.
+        self._pool = ThreadPoolExecutor(self._batches, initializer=torch.set_num_threads, initargs=(1,))
         self.dimension = int(model.get_embedding_dimension() or 0)
         self.max_tokens = limit_of(model)
         self.normalized = any(isinstance(module, Normalize) for module in model)
