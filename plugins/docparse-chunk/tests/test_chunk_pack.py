@@ -38,6 +38,14 @@ def test_a_paragraph_end_in_the_first_half_is_not():
     assert pack(strip([30, 30, 30, 30], opens=[0, 1]), 90) == [(0, 3), (3, 4)]
 
 
+def test_a_range_that_a_large_unit_ends_early_is_not_cut_shorter_still():
+    assert pack(strip([30, 20, 90], opens=[0, 1]), 100) == [(0, 2), (2, 3)]
+
+
+def test_what_introduces_stays_where_it_is_when_what_follows_leaves_no_room_for_it():
+    assert pack(strip([30, 20, 90], leads=[1]), 100) == [(0, 2), (2, 3)]
+
+
 def test_what_introduces_goes_with_what_follows():
     assert pack(strip([50, 20, 20, 50], leads=[1, 2]), 100) == [(0, 1), (1, 4)]
 

@@ -83,35 +83,35 @@ def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0, cr
     while end < len(strip):
         start = _stepped_back(strip, ranges[-1][0], end, budget, overlap) if ranges and overlap else end
         furthest = min(strip.furthest(start, budget), len(strip) if cross else strip.rest_of_section(start))
-        end = _best_cut(strip, start, max(furthest, end + 1), floor=end)
+        end = _best_cut(strip, start, max(furthest, end + 1), floor=end, budget=budget)
         ranges.append((start, end))
     return _evened(strip, ranges, budget, min_tokens)
 
 
-def _best_cut(strip: Strip, start: int, end: int, floor: int) -> int:
+def _best_cut(strip: Strip, start: int, end: int, *, floor: int, budget: int) -> int:
     """Return where to end a range that could go up to `end`.
 
     At the end of a paragraph when the range is at least half full then, else where it is full; never right after what
-    introduces the following.
+    introduces the following, unless the two do not fit into one range.
 
     Args:
         strip: the units.
         start: first unit.
         end: the end that fits.
         floor: the range must go beyond this.
+        budget: most tokens of a range.
     """
     if end == len(strip):
         return end
     best = end
-    half = strip.sums[start] + strip.tokens(start, end) // 2
     if not strip.opens[end]:
         cuts = (cut for cut in range(end - 1, max(start, floor), -1) if strip.opens[cut])
         cut = next(cuts, start)
-        best = cut if strip.sums[cut] >= half and cut > start else end
+        best = cut if cut > start and 2 * strip.cost(start, cut) >= budget else end
     kept = best
     while kept - 1 > max(start, floor, best - _LONGEST_LEAD) and _leads(strip, kept):
         kept -= 1
-    return best if _leads(strip, kept) else kept
+    return best if _leads(strip, kept) or strip.cost(kept, best + 1) > budget else kept
 
 
 def _leads(strip: Strip, cut: int) -> bool:
