@@ -1,7 +1,7 @@
 """`docparse run doctags` on 2 workers against 1, from the first item's start to the last item's end; median of 3.
 
-Target: at least 1.8 times as fast. The documents are samples/ fourteen times, bad ones left out: with four times, what
-each worker does for the first document of a kind is a third of it all.
+Target: at least 1.8 times as fast. The documents are samples/ fourteen times, bad ones left out: with four times, the
+first document of each kind in each worker weighs too much (1.57 x, where fourteen times gave 2.21 x).
 """
 
 import datetime as dt
