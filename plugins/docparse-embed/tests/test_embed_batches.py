@@ -101,6 +101,7 @@ def test_an_error_of_nobody_in_particular_is_left_to_the_runner(tiny, make_item,
 
 
 def test_a_server_that_is_away_is_asked_once_for_all(make_context, make_item):
+    pytest.importorskip("httpx", reason="pip install 'docparse-embed[http]'")
     with Listening(ModelServer(openai), "/v1") as server:
         context = make_context(provider="openai", endpoint=server.url, model="any", cache=False)
         items = [make_item(chunks(f"duck {name}"), f"{name}.pdf") for name in "abc"]
