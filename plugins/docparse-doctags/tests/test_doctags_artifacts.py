@@ -133,6 +133,15 @@ def test_a_message_says_its_subject_sender_and_date(convert, tmp_path):
     assert told["created"] == "2024-02-29T13:45:01+01:00"
 
 
+def test_a_sender_that_python_cannot_read_leaves_the_rest_of_a_mail_as_it_is(convert, tmp_path):
+    message = 'Subject: Tides\nFrom: ype: text/plain; charset="utf-8"\nMIME-Version: 1.0\n\nThe gauge is read.\n'
+    (tmp_path / "tides.eml").write_text(message)
+
+    told = _source(convert(tmp_path / "tides.eml"))
+
+    assert (told["title"], told.get("authors", [])) == ("Tides", [])
+
+
 def test_an_article_and_an_open_document_say_their_titles(convert, make, heading):
     assert _source(convert(make("tides.nxml")))["title"] == heading
     assert "created" in _source(convert(make("tides.odt")))

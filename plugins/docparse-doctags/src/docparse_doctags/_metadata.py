@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from email.utils import getaddresses
 from io import BytesIO
 from pathlib import Path
@@ -146,14 +147,22 @@ def _of_page(head: bytes) -> Facts:
 
 def _of_mail(head: bytes) -> Facts:
     mail = message_from_bytes(head, policy=policy.default)
-    senders = getaddresses([str(value) for value in mail.get_all("From", [])])
-    sent = getattr(mail["Date"], "datetime", None)
+    senders = getaddresses([str(value) for value in _headers(mail, "From")])
+    sent = next((getattr(value, "datetime", None) for value in _headers(mail, "Date")), None)
     return {
-        "title": _one_line(str(mail["Subject"] or "")),
+        "title": _one_line("".join(map(str, _headers(mail, "Subject")[:1]))),
         "authors": [_one_line(name or address) for name, address in senders if name or address],
         "created": sent.isoformat() if sent else "",
-        "language": _one_line(str(mail["Content-Language"] or "")),
+        "language": _one_line("".join(map(str, _headers(mail, "Content-Language")[:1]))),
     }
+
+
+def _headers(mail: EmailMessage, name: str) -> list[Any]:
+    """Return the headers of that name; none where Python's parser stumbles, as over a group inside of an address."""
+    try:
+        return mail.get_all(name, [])
+    except (AttributeError, IndexError, ValueError):
+        return []
 
 
 def _of_outlook(path: Path) -> Facts:
