@@ -1,5 +1,7 @@
+from bisect import bisect_right
 from itertools import pairwise
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,11 +10,13 @@ from docparse_chunk._pack import Strip, pack
 
 def strip(costs, *, opens=(), leads=(), section=None, heads=None, lead_in=0):
     size = len(costs)
+    numbers = tuple(section or [0] * size)
     return Strip(
         costs=tuple(costs),
         opens=tuple(place in opens for place in range(size)),
         leads=tuple(place in leads for place in range(size)),
-        section=tuple(section or [0] * size),
+        section=numbers,
+        ends=tuple(bisect_right(numbers, number) for number in range(numbers[-1] + 1)),
         heads=tuple(heads or [0] * size),
         lead_ins=(lead_in,) * size,
     )
@@ -78,6 +82,12 @@ def test_a_range_that_begins_in_a_section_ends_with_it_unless_it_may_cross():
 
     assert pack(sections, 90) == [(0, 3), (3, 4), (4, 5)]
     assert pack(sections, 90, cross=True) == [(0, 3), (3, 5)]
+
+
+def test_a_range_that_begins_in_a_section_goes_on_as_far_as_its_headings_hold():
+    units = attrs.evolve(strip([60, 60, 20, 20], section=[0, 0, 1, 2]), ends=(3, 3, 4))
+
+    assert pack(units, 100) == [(0, 1), (1, 3), (3, 4)]
 
 
 def test_the_end_of_a_section_introduces_nothing():

@@ -74,6 +74,47 @@ def test_a_small_section_joins_the_beginning_of_one_that_has_to_be_cut(chunks, p
     assert {headings for headings, _ in made[1:]} == {"Birds > Ducks"}
 
 
+def test_a_small_section_joins_the_end_of_what_it_stands_below(chunks, paper):
+    paper.title("Birds")
+    paper.text(long(10))
+    paper.heading("Ducks")
+    paper.text("They dive.")
+
+    *before, last = chunks(paper)
+
+    assert [headings for headings, _ in before] == ["Birds"]
+    assert last == ("Birds", f"{long(3)}\n\nDucks\n\nThey dive.")
+
+
+def test_a_small_section_does_not_join_the_end_of_a_sibling_whose_heading_it_would_cost(chunks, paper):
+    for name, text in (("Ducks", long(10)), ("Geese", "They graze.")):
+        paper.heading(name)
+        paper.text(text)
+
+    assert [headings for headings, _ in chunks(paper)] == ["Ducks", "Ducks", "Geese"]
+
+
+def test_a_heading_without_text_begins_the_chunk_of_the_next_one(chunks, paper):
+    paper.heading("Ducks")
+    paper.text(long(3))
+    paper.heading("Chapter 2")
+    paper.heading("Geese")
+    paper.text(long(3))
+
+    assert chunks(paper) == [("Ducks", long(3)), ("", f"Chapter 2\n\nGeese\n\n{long(3)}")]
+
+
+def test_a_heading_without_text_that_nothing_follows_ends_the_chunk_before(chunks, paper):
+    paper.title("Birds")
+    paper.heading("Ducks")
+    paper.text(long(10))
+    paper.heading("Gallery")
+
+    *_, last = chunks(paper)
+
+    assert last == ("Birds > Ducks", f"{long(3)}\n\nGallery")
+
+
 def test_the_end_of_a_chapter_does_not_join_the_next_one(chunks, paper):
     paper.heading("Ducks", 1)
     paper.text(long(4))

@@ -10,6 +10,26 @@ from docparse_chunk._pack import Range, Strip, pack
 from docparse_chunk._units import Chunk, Limits, Unit
 
 
+@attrs.frozen
+class Tail:
+    """The last chunk of sections in a row.
+
+    Attributes:
+        path: the headings of the section that it begins in, all of which hold for it.
+        tokens: of it, headings included.
+    """
+
+    path: tuple[str, ...]
+    tokens: int
+
+
+def tail(sections: Sequence[Measured], limits: Limits) -> Tail:
+    """Return the last chunk that sections fill, before it is evened out with the one before."""
+    row = _Row.of(sections)
+    start, end = pack(row.strip, limits.max_tokens, overlap=limits.overlap_tokens)[-1]
+    return Tail(sections[row.strip.section[start]].path, row.strip.cost(start, end))
+
+
 def composed(sections: Sequence[Measured], limits: Limits, *, cross: bool) -> Iterator[Chunk]:
     """Yield the chunks of consecutive sections that may share chunks.
 
@@ -51,6 +71,7 @@ class _Row:
             opens=tuple(unit.opens for unit in units),
             leads=tuple(unit.leads for unit in units),
             section=tuple(number for number, section in enumerate(sections) for _ in section.units),
+            ends=tuple(_ends(sections)),
             heads=tuple(heads),
             lead_ins=tuple(
                 section.context + _header_cost(section, unit) for section in sections for unit in section.units
@@ -85,9 +106,24 @@ class _Row:
         return max(common, len(path) - self.strip.heads[start])
 
 
+def _ends(sections: Sequence[Measured]) -> list[int]:
+    """Return, counted in units, where each section ends together with those below it that follow."""
+    sums = list(accumulate((len(section.units) for section in sections), initial=0))
+    after = list(range(1, len(sections) + 1))
+    for number in reversed(range(len(sections))):
+        while after[number] < len(sections) and is_below(sections[after[number]].path, sections[number].path):
+            after[number] = after[after[number]]
+    return [sums[number] for number in after]
+
+
 def _header_cost(section: Measured, unit: Unit) -> int:
     header = section.header(unit)
     return section.headers[header] if header is not None else 0
+
+
+def is_below(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Say whether a path goes on from another one, or is the same."""
+    return path[: len(other)] == other
 
 
 def common_depth(one: tuple[str, ...], other: tuple[str, ...]) -> int:

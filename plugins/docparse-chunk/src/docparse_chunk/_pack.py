@@ -18,13 +18,14 @@ _LONGEST_LEAD = 5
 
 @attrs.frozen(kw_only=True)
 class Strip:
-    """Units in a row, as far as packing has to know them; all sequences are equally long.
+    """Units in a row, as far as packing has to know them; all sequences but `ends` are equally long.
 
     Attributes:
         costs: tokens of each unit.
         opens: whether a cut before the unit is a good one.
         leads: whether a cut after the unit is a bad one.
         section: the number of the section that the unit belongs to; not falling.
+        ends: of each section: where a range that begins in the middle of it ends at the latest.
         heads: for a unit that is a heading: how many headings, itself included, stand there in a row, else 0.
         lead_ins: tokens that a range beginning with the unit needs besides its units: its headings, which stand for
             the heading units it begins with, and its table's header.
@@ -34,6 +35,7 @@ class Strip:
     opens: tuple[bool, ...]
     leads: tuple[bool, ...]
     section: tuple[int, ...]
+    ends: tuple[int, ...]
     heads: tuple[int, ...]
     lead_ins: tuple[int, ...]
     sums: tuple[int, ...] = attrs.field(init=False)
@@ -61,11 +63,11 @@ class Strip:
         end = bisect_right(self.sums, budget - self.lead_ins[start] + self.sums[body]) - 1
         return min(max(end, body + 1), len(self))
 
-    def rest_of_section(self, start: int) -> int:
-        """Return the end of the section that `start` is in the middle of; at a section's beginning, of the strip."""
+    def latest_end(self, start: int) -> int:
+        """Return where a range from `start` ends at the latest; one from a section's beginning goes on to any other."""
         if start == 0 or self.section[start - 1] != self.section[start]:
             return len(self)
-        return bisect_right(self.section, self.section[start])
+        return self.ends[self.section[start]]
 
 
 def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0, cross: bool = False) -> list[Range]:
@@ -76,13 +78,13 @@ def pack(strip: Strip, budget: int, *, min_tokens: int = 0, overlap: int = 0, cr
         budget: most tokens of a range, lead-in included.
         min_tokens: the last two ranges are evened out when the last one is smaller and of the same section.
         overlap: most tokens that a range repeats from the end of the one before, in the same section.
-        cross: whether a range that begins in the middle of a section may go on into the next.
+        cross: whether a range that begins in the middle of a section may go on beyond its end.
     """
     ranges: list[Range] = []
     start = end = 0
     while end < len(strip):
         start = _stepped_back(strip, ranges[-1][0], end, budget, overlap) if ranges and overlap else end
-        furthest = min(strip.furthest(start, budget), len(strip) if cross else strip.rest_of_section(start))
+        furthest = min(strip.furthest(start, budget), len(strip) if cross else strip.latest_end(start))
         end = _best_cut(strip, start, max(furthest, end + 1), floor=end, budget=budget)
         ranges.append((start, end))
     return _evened(strip, ranges, budget, min_tokens)

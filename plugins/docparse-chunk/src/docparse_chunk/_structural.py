@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-import attrs
-
-from docparse_chunk._compose import common_depth, composed
+from docparse_chunk._compose import composed
+from docparse_chunk._group import Group
 from docparse_chunk._measure import Measured, measured
 from docparse_chunk._tokens import TokenCounter
 from docparse_chunk._units import Chunk, Document, Limits
@@ -14,8 +13,10 @@ def structural(document: Document, counter: TokenCounter, limits: Limits) -> Ite
     """Yield chunks that hold one section or a part of it.
 
     A section smaller than ``min_tokens`` shares a chunk with its neighbour when both stand under the same heading (or
-    one is the text right below the other's heading) and fit together, or when the neighbour has to be cut anyway.
-    With ``cross_headings`` chunks are filled whatever the sections are.
+    one is the text right below the other's heading) and fit together, or when the neighbour has to be cut anyway: then
+    with the first piece of what follows it, or with the last of what it stands below. A heading with nothing under it
+    stands with the section that follows, or else at the end of what is before it. With ``cross_headings`` chunks are
+    filled whatever the sections are.
 
     Args:
         document: what is cut.
@@ -26,39 +27,6 @@ def structural(document: Document, counter: TokenCounter, limits: Limits) -> Ite
     groups = _runs(sections) if limits.cross_headings else _groups(sections, limits)
     for group in groups:
         yield from composed(group, limits, cross=limits.cross_headings)
-
-
-@attrs.define
-class _Group:
-    """Consecutive sections that share chunks.
-
-    Attributes:
-        sections: at least one.
-        size: tokens of their text, with the headings that stand in it.
-        common: how many headings they share, from the outermost.
-    """
-
-    sections: list[Measured]
-    size: int
-    common: int
-
-    def joins(self, section: Measured, limits: Limits) -> bool:
-        """Say whether the section is taken into the group; if so, it is."""
-        if section.apart:
-            return False
-        first = self.sections[0]
-        common = min(self.common, common_depth(first.path, section.path))
-        size = self.size + sum(section.costs)
-        is_needed = min(self.size, section.size) < limits.min_tokens
-        # Only headings of the first section could be lost: those of the others stand in the text, or above it too.
-        keeps_headings = common >= len(first.path) - first.heads
-        fits = first.context + size <= limits.max_tokens
-        must_be_cut = self.size < limits.min_tokens and section.context + section.size > limits.max_tokens
-        if not (is_needed and keeps_headings and (fits or must_be_cut)):
-            return False
-        self.sections.append(section)
-        self.size, self.common = size, common
-        return True
 
 
 def _runs(sections: list[Measured]) -> Iterator[list[Measured]]:
@@ -74,11 +42,11 @@ def _runs(sections: list[Measured]) -> Iterator[list[Measured]]:
 
 
 def _groups(sections: list[Measured], limits: Limits) -> Iterator[list[Measured]]:
-    group: _Group | None = None
-    for section in sections:
-        if group is None or not group.joins(section, limits):
+    group: Group | None = None
+    for section, following in zip(sections, [*sections[1:], None], strict=False):
+        if group is None or not group.takes(section, following):
             if group is not None:
                 yield group.sections
-            group = _Group([section], section.size, len(section.path))
+            group = Group.of(section, limits)
     if group is not None:
         yield group.sections
