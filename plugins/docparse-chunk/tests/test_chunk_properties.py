@@ -1,6 +1,7 @@
 """What holds for every document."""
 
 import re
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from docparse_chunk._fit import fitted
 from docparse_chunk._page import page
 from docparse_chunk._row import rows
 from docparse_chunk._structural import structural
-from docparse_chunk._units import Limits
+from docparse_chunk._units import Limits, joined
 from docparse_chunk._walk import read
 
 WORD = re.compile(r"w\d+")
@@ -131,7 +132,8 @@ def test_chunks_fit_keep_everything_in_order_and_know_their_sources(new_paper, c
     assert [row.n_tokens for row in made] == [count + counter.specials for count in counts]
     assert max(counts, default=0) <= limits.max_tokens
 
-    assert [word for row in made for word in WORD.findall(row.text)] == words
+    once = [row.text.removeprefix(chunk.header) for row, (chunk, _) in zip(made, chunks, strict=True)]
+    assert [word for text in once for word in WORD.findall(text)] == words
     assert "never read" not in "".join(row.text for row in made)
 
     places = {
@@ -198,10 +200,14 @@ def test_overlap_repeats_only_what_was_asked(new_paper, minilm, data, overlap):
     document = read(msgspec.convert(source, Docling))
     limits = Limits(max_tokens=100, overlap_tokens=overlap)
 
-    made = [WORD.findall(chunk.text) for chunk, _ in fitted(structural(document, minilm, limits), minilm, 100)]
+    chunks = [chunk for chunk, _ in fitted(structural(document, minilm, limits), minilm, 100)]
 
+    for one, other in pairwise(chunks):
+        told = {(unit.start, unit.end) for unit in one.units}
+        again = [unit for unit in other.units if (unit.start, unit.end) in told]
+        assert minilm.count([joined(again)])[0] <= overlap
     seen = []
-    for found in made:
+    for found in (WORD.findall(chunk.text) for chunk in chunks):
         repeated = [word for word in found if word in seen]
         assert found[: len(repeated)] == repeated
         seen += found[len(repeated) :]

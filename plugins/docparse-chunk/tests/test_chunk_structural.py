@@ -193,7 +193,7 @@ def test_a_caption_is_not_left_behind(chunks, paper):
 
 def test_rows_too_wide_for_a_chunk_are_cut_between_cells(chunks, paper):
     titles = [f"title {number}" for number in range(12)]
-    paper.table([titles, [f"value of {number}" for number in range(12)]])
+    paper.table([["Name", *titles], ["Duck", *(f"value of {number}" for number in range(12))]])
 
     made = [text for _, text in chunks(paper, max_tokens=40)]
 
@@ -201,6 +201,25 @@ def test_rows_too_wide_for_a_chunk_are_cut_between_cells(chunks, paper):
     assert [line for line in lines if line.startswith("title")] == [
         f"title {number}: value of {number}" for number in range(12)
     ]
+
+
+def test_a_chunk_that_begins_in_the_middle_of_a_row_repeats_its_label(chunks, paper):
+    paper.table([["Name", "Size", "Text"], ["Duck", "small", long(10)]])
+
+    first, *rest = [text for _, text in chunks(paper, max_tokens=60)]
+
+    assert first.startswith("| Name | Size | Text |")
+    assert rest
+    assert all(text.startswith("Name: Duck\n") for text in rest)
+
+
+def test_a_first_cell_as_long_as_a_text_labels_nothing(chunks, paper):
+    paper.table([["Name", "Text"], [SENTENCE, long(8)]])
+
+    made = " ".join(text for _, text in chunks(paper, max_tokens=60))
+
+    assert made.count("Name:") == 1
+    assert made.count(SENTENCE) == 9
 
 
 def test_a_cell_too_long_for_a_chunk_is_cut_into_sentences(chunks, paper):

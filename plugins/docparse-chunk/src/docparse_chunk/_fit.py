@@ -67,6 +67,6 @@ def _halves(chunk: Chunk, counter: TokenCounter) -> list[Chunk]:
     units = chunk.units
     sums = list(accumulate(cost_of(counter, units), initial=0))
     cut = min(range(1, len(units)), key=lambda place: (units[place - 1].leads, abs(2 * sums[place] - sums[-1])))
-    row = units[cut].row
-    rest = attrs.evolve(chunk, units=units[cut:], header=row.header.text if row is not None else "")
+    header = units[cut].header
+    rest = attrs.evolve(chunk, units=units[cut:], header=header.text if header is not None else "")
     return [attrs.evolve(chunk, units=units[:cut]), rest]

@@ -12,6 +12,8 @@ _CONTEXT_SHARE = 3
 """Headings may take a third of a chunk; beyond that the outermost are left out."""
 _HEADER_SHARE = 2
 """A table's header is repeated when it takes at most half of what the headings leave."""
+_LABEL_SHARE = 4
+"""A row's label is repeated when it takes at most a quarter of that."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +27,7 @@ class Measured:
         heads: how many of `units` are its own headings; they come first.
         units: its headings and its text.
         costs: tokens of each unit.
-        headers: tokens of the headers that its table rows repeat; tables too wide for that are not in it.
+        headers: tokens of what its table rows and cells repeat; headers and labels too long for that are not in it.
         apart: whether a chunk must begin here.
     """
 
@@ -45,7 +47,7 @@ class Measured:
 
     def header(self, unit: Unit) -> Header | None:
         """Return the header that a chunk beginning with this unit repeats, if any."""
-        return unit.row.header if unit.row is not None and unit.row.header in self.headers else None
+        return unit.header if unit.header in self.headers else None
 
 
 def measured(document: Document, counter: TokenCounter, max_tokens: int) -> list[Measured]:
@@ -121,18 +123,28 @@ class _Measurer:
                 headers[unit.row.header] = last
         return headers
 
-    def _fitted(self, unit: Unit, cost: int, room: int, headers: Mapping[Header, int]) -> list[tuple[Unit, int]]:
+    def _fitted(self, unit: Unit, cost: int, room: int, headers: dict[Header, int]) -> list[tuple[Unit, int]]:
         if unit.row is None:
             return [(unit, cost)] if cost <= room else exploded(unit, room, self._cost)
         if unit.row.header in headers and headers[unit.row.header] + cost <= room:
             return [(unit, cost)]
-        return self._cells(unit, unit.row, room)
+        return self._cells(unit, unit.row, room, headers)
 
-    def _cells(self, unit: Unit, row: Row, room: int) -> list[tuple[Unit, int]]:
+    def _cells(self, unit: Unit, row: Row, room: int, headers: dict[Header, int]) -> list[tuple[Unit, int]]:
+        """Return a row's cells, each of which fits below the row's label or else does without."""
         cells = by_cells(unit, row)
+        costs = self._cost(cells)
+        label = cells[-1].label
+        left = room
+        if label is not None and costs[0] * _LABEL_SHARE <= room:
+            headers[label] = costs[0]
+            left -= costs[0]
         fitted: list[tuple[Unit, int]] = []
-        for cell, cost in zip(cells, self._cost(cells), strict=True):
-            fitted += [(cell, cost)] if cost <= room else exploded(cell, room, self._cost)
+        for cell, cost in zip(cells, costs, strict=True):
+            if cost > room:
+                fitted += exploded(cell, left, self._cost)
+            else:
+                fitted.append((cell if cost <= left else attrs.evolve(cell, label=None), cost))
         return fitted
 
     def _cost(self, units: Sequence[Unit]) -> list[int]:

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from docparse_chunk._scripts import COMMAS, DASHES
 from docparse_chunk._sentences import sentence_spans, trimmed
-from docparse_chunk._units import HEADING, Row, Unit
+from docparse_chunk._tables import LABEL
+from docparse_chunk._units import HEADING, Header, Row, Unit
 
 Spans: TypeAlias = list[tuple[int, int]]
 Cost: TypeAlias = Callable[[Sequence[Unit]], list[int]]
@@ -101,11 +102,14 @@ def _levels(unit: Unit, room: int, cost: Cost, levels: Sequence[Callable[[str], 
 def by_cells(unit: Unit, row: Row) -> list[Unit]:
     """Return a table row that is too wide as one unit per cell, each under its column's title.
 
+    A first cell that is short is the label of those behind it.
+
     Args:
         unit: the row.
         row: its cells.
     """
     pieces: list[Unit] = []
+    label: Header | None = None
     for title, cell, start in zip(row.header.titles, row.cells, row.starts, strict=True):
         if not cell:
             continue
@@ -119,6 +123,9 @@ def by_cells(unit: Unit, row: Row) -> list[Unit]:
                 sources=unit.sources,
                 opens=not pieces,
                 caption=unit.caption,
+                label=label,
             )
         )
+        if len(pieces) == 1 and len(cell) <= LABEL:
+            label = Header(pieces[0].text)
     return pieces

@@ -9,8 +9,8 @@ import attrs
 from docparse_chunk._docling import Cell, Item, Table
 from docparse_chunk._units import Header, Row
 
-_LABEL = 32
-"""A cell over several rows is repeated in each when it is at most this many characters: it labels them."""
+LABEL = 32
+"""Most characters of a cell that labels the rows beside it, when it goes over several, or the cells behind it."""
 
 _MOST_CELLS = 4_000_000
 """A table with more places than this, nearly all empty, is written in one column."""
@@ -80,7 +80,7 @@ def _grid(filled: list[tuple[Cell, str]]) -> Grid:
         column = bisect_right(columns, cell.start_col_offset_idx) - 1
         first = bisect_left(rows, cell.start_row_offset_idx)
         grid[first][column] = f"{grid[first][column]} {text}".strip()
-        if len(text) <= _LABEL and not cell.column_header:
+        if len(text) <= LABEL and not cell.column_header:
             for row in range(first + 1, bisect_left(rows, cell.end_row_offset_idx)):
                 grid[row][column] = grid[row][column] or text
     return grid

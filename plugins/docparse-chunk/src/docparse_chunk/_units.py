@@ -71,15 +71,15 @@ class Source:
 
 @attrs.frozen(eq=False)
 class Header:
-    """The header of a table.
+    """What is repeated above a chunk that begins in the middle of a table: the table's header, or its row's label.
 
     Attributes:
-        text: its lines, the rule below them included.
-        titles: what each column is called, as many as the table has columns.
+        text: its lines, the rule below those of a table's header included.
+        titles: what each column is called, as many as the table has columns; empty for a label.
     """
 
     text: str
-    titles: tuple[str, ...]
+    titles: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -113,6 +113,7 @@ class Unit:
         leads: whether it introduces what follows (a heading, a caption above a table) and should not end a chunk.
         caption: of the table or figure that the unit belongs to.
         row: set for rows of a table.
+        label: of the row that a cell was cut out of, behind the cell that is the label.
     """
 
     text: str
@@ -125,6 +126,12 @@ class Unit:
     leads: bool = False
     caption: str = ""
     row: Row | None = None
+    label: Header | None = None
+
+    @property
+    def header(self) -> Header | None:
+        """Return what may be repeated above a chunk that begins with the unit."""
+        return self.row.header if self.row is not None else self.label
 
     def cut(self, spans: Sequence[tuple[int, int]]) -> list["Unit"]:
         """Return the unit in pieces.
@@ -147,6 +154,7 @@ class Unit:
                     opens=before.count("\n") > 1 if number else self.opens,
                     leads=self.leads and number == len(spans) - 1,
                     caption=self.caption,
+                    label=self.label,
                 )
             )
             previous = end
@@ -232,7 +240,7 @@ class Chunk:
     Attributes:
         headings: the context, outermost first.
         units: in reading order, at least one.
-        header: a table's header that is repeated because the chunk begins in the middle of its table; or empty.
+        header: of the table or the row that the chunk begins in the middle of, repeated; or empty.
     """
 
     headings: tuple[str, ...]
