@@ -5,8 +5,14 @@ from importlib.util import find_spec
 import attrs
 
 from docparse_chunk._models import TokenizerFile, find_tokenizer
-from docparse_chunk._tokens import APPROXIMATE, ApproximateCounter, HuggingFaceCounter, TiktokenCounter, TokenCounter
-from docparse_chunk._tokens import TokieCounter as Tokie
+from docparse_chunk._tokens import (
+    APPROXIMATE,
+    ApproximateCounter,
+    HuggingFaceCounter,
+    TiktokenCounter,
+    TokenCounter,
+    TokieCounter,
+)
 from docparse_runner import Category, StageError
 
 _TIKTOKEN = "tiktoken"
@@ -41,10 +47,10 @@ class Choice:
             return TiktokenCounter(self.name)
         if self.file is None:
             return ApproximateCounter()
-        kind = Tokie if self.library == _TOKIE else HuggingFaceCounter
+        kind = TokieCounter if self.library == _TOKIE else HuggingFaceCounter
         try:
             return kind(self.file.name, self.file.path, self.file.limit)
-        except Exception as error:
+        except Exception as error:  # both libraries are Rust and raise nothing narrower
             msg = f"{self.file.path} cannot be read by {self.library}: {error}"
             raise StageError(msg, category=Category.CONFIG) from error
 

@@ -139,7 +139,7 @@ class _Walk:
 
     def _text(self, visit: _Visit, item: Item) -> None:
         parts, children = self._parts(item)
-        if parts and parts[0][2].text.lstrip().startswith(self._reading.markers or _NOTHING):
+        if parts and parts[0][2].text.lstrip().startswith(self._reading.markers):
             self._build.apart()
         if len(parts) == 1 and item.label == "text":
             self._build.line(item, parts[0][1])
@@ -285,8 +285,5 @@ class _Walk:
 def _cells(item: Item) -> Iterable[Cell]:
     return item.data.table_cells if item.data is not None else ()
 
-
-_NOTHING = ("\0",)
-"""What no text begins with."""
 
 _KINDS = {"formula": "formula", "footnote": "footnote", "caption": "caption"}
