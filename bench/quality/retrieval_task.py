@@ -19,6 +19,7 @@ from docparse_chunk._walk import read
 _WORDS = 3
 _PARAGRAPH = 12
 _TOP = 3
+_MOST = 12
 _TERM = re.compile(r"\w+")
 
 
@@ -47,21 +48,26 @@ for, and often where: who tunes chunks on headings alone finds that the rest of 
 
 
 def queries_of(paths: Sequence[Path], question: str = "heading") -> list[Query]:
-    """Return the queries that documents give: those that only one section gives, with the first paragraph of it.
+    """Return the queries that documents give, 12 of each at most, from all over it.
+
+    What two sections are asked for by, whatever stands in them, is left out: nobody could tell which is meant.
 
     Args:
         paths: converted documents.
         question: of ``QUESTIONS``.
     """
-    made = []
+    made: list[list[Query]] = []
+    asked: Counter[str] = Counter()
     for number, path in enumerate(paths):
+        made.append([])
         for section in read(load(path)).sections:
+            text = QUESTIONS[question](section.path) if section.heads else ""
+            asked[text.lower()] += 1
             answer = next((unit.text for unit in section.units if len(unit.text.split()) >= _PARAGRAPH), "")
-            asked = QUESTIONS[question](section.path) if section.heads and answer else ""
-            if asked:
-                made.append(Query(asked, squeezed(answer), number))
-    common = Counter(query.text for query in made)
-    return [query for query in made if common[query.text] == 1]
+            if text and answer:
+                made[-1].append(Query(text, squeezed(answer), number))
+    clear = ([query for query in queries if asked[query.text.lower()] == 1] for queries in made)
+    return [query for queries in clear for query in queries[:: max(1, -(-len(queries) // _MOST))]]
 
 
 def hits_of(queries: Sequence[Query], chunks: Sequence[Made], owners: Sequence[int]) -> list[set[int]]:
