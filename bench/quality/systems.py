@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from docling.backend.docling_parse_backend import ThreadedDoclingParseDocumentBackend
 from docling.datamodel.base_models import InputFormat
 from docling.datamodel.document import InputDocument
-from docling.document_converter import FormatOption, NativePdfFormatOption
+from docling.pipeline.native_pdf_pipeline import NativePdfPipeline
 from docling_core.types.doc import CodeItem, ContentLayer, CoordOrigin, DocItem, DoclingDocument, TableItem
 from references import from_markdown
 
 from docparse_doctags._engines import native
+from docparse_doctags._readers import Reader
 from docparse_doctags._worker import collect_seldom
 
 _LABELS = {"section_header": "heading", "title": "heading"}
@@ -36,14 +38,14 @@ class Reading:
     cpu_s: float
 
 
-def docling_system(option: FormatOption) -> Callable[[Path], Reading]:
+def docling_system(reader: Reader) -> Callable[[Path], Reading]:
     """Return a system that is a pipeline of docling's."""
-    pipeline = option.pipeline_cls(option.pipeline_options or option.pipeline_cls.get_default_options())
+    pipeline = reader.opened()
 
     def read(path: Path) -> Reading:
         begin = time.process_time()
         given = InputDocument(
-            path_or_stream=path, format=InputFormat.PDF, backend=option.backend, backend_options=option.backend_options
+            path_or_stream=path, format=InputFormat.PDF, backend=reader.backend, backend_options=reader.backend_options
         )
         document = pipeline.execute(given, raises_on_error=True).document
         return Reading(items=list(items_of(document)), cpu_s=time.process_time() - begin)
@@ -54,13 +56,12 @@ def docling_system(option: FormatOption) -> Callable[[Path], Reading]:
 def local_systems() -> dict[str, Callable[[Path], Reading]]:
     """Return our engine and docling's flat pipeline, both in a process that is set up as a worker's."""
     collect_seldom()
-    return {"native": docling_system(native.pdf_option()), "flat": docling_system(_flat())}
+    return {"native": docling_system(native.pdf_reader()), "flat": docling_system(_flat())}
 
 
-def _flat() -> FormatOption:
+def _flat() -> Reader:
     """Return docling's flat pipeline with the settings of ours: nothing rendered, one thread."""
-    settings = native.pdf_option().pipeline_options
-    return NativePdfFormatOption(pipeline_options=settings)
+    return attrs.evolve(native.pdf_reader(), pipeline=NativePdfPipeline, backend=ThreadedDoclingParseDocumentBackend)
 
 
 def other_systems(python: Path, paths: list[Path]) -> dict[str, dict[str, Reading]]:

@@ -230,15 +230,15 @@ def test_figures_at_the_foot_of_pages_are_no_furniture(convert, tmp_path):
 
 def test_a_stream_is_read_like_a_file(tmp_path):
     path = _tagged_pdf(tmp_path / "tagged.pdf", [("H1", "The Gauge"), ("P", TIDE), ("P", TIDE)])
-    option = native.pdf_option()
+    reader = native.pdf_reader()
     given = InputDocument(
         path_or_stream=io.BytesIO(path.read_bytes()),
         format=InputFormat.PDF,
-        backend=option.backend,
-        backend_options=option.backend_options,
+        backend=reader.backend,
+        backend_options=reader.backend_options,
         filename="tagged.pdf",
     )
 
-    document = option.pipeline_cls(option.pipeline_options).execute(given, raises_on_error=True).document
+    document = reader.opened().execute(given, raises_on_error=True).document
 
     assert [item.text for item in document.texts] == ["The Gauge", TIDE, TIDE]

@@ -7,14 +7,26 @@ import sys
 import attrs
 import pytest
 from docling.backend.xml.jats_backend import JatsDocumentBackend
+from docling.datamodel.base_models import InputFormat
+from docling.document_converter import DocumentConverter
 from docling_core.types.doc.document import DoclingDocument
 
 import docparse_doctags
-from docparse_doctags._formats import PATTERNS
+from docparse_doctags._engines import ml
+from docparse_doctags._formats import EXTENSIONS, PATTERNS
 from docparse_doctags._options import Options, page_range
+from docparse_doctags._readers import BACKENDS, reader_of
 from docparse_runner import Stage, StageError
 
-HEAVY = ("docling", "docling_core", "torch", "transformers", "pypdfium2", "numpy", "pandas", "pydantic")
+HEAVY = (
+    *("docling", "docling_core", "torch", "transformers", "pypdfium2", "numpy", "pandas", "pydantic", "scipy"),
+    *("bs4", "docling.document_converter", "docling.backend.html_backend"),
+)
+OPEN = """
+from types import SimpleNamespace
+import docparse_doctags
+docparse_doctags.docparse_worker(SimpleNamespace(options=docparse_doctags.Options(), resolved={}))
+"""
 
 
 def _loaded_after(code: str) -> set[str]:
@@ -37,16 +49,43 @@ def test_importing_the_stage_or_its_worker_module_loads_nothing_heavy():
     assert _loaded_after("import docparse_doctags, docparse_doctags._worker") == set()
 
 
-def test_a_worker_loads_docling_but_not_torch():
-    code = """
-from types import SimpleNamespace
-import docparse_doctags
-docparse_doctags.docparse_worker(SimpleNamespace(options=docparse_doctags.Options(), resolved={}))"""
+def test_a_worker_loads_docling_but_neither_torch_nor_what_no_document_has_asked_for():
+    assert _loaded_after(OPEN) == {"docling", "docling_core", "numpy", "pydantic", "pypdfium2"}
 
-    loaded = _loaded_after(code)
 
-    assert "docling" in loaded
-    assert not loaded & {"torch", "transformers"}
+def test_the_readers_of_all_formats_do_without_torch():
+    code = f"""{OPEN}
+from docparse_doctags._readers import BACKENDS, reader_of
+for kind in BACKENDS:
+    reader_of(kind).opened()"""
+
+    assert not _loaded_after(code) & {"torch", "transformers"}
+
+
+def test_every_format_is_read_by_what_docling_reads_it_with():
+    names = {InputFormat(name) for name in EXTENSIONS.values()} - {InputFormat.PDF}
+    defaults = DocumentConverter([*BACKENDS, InputFormat.PDF]).format_to_options
+
+    assert names <= BACKENDS.keys()
+    for kind in BACKENDS:
+        reader = reader_of(kind)
+        assert (reader.backend, reader.pipeline) == (defaults[kind].backend, defaults[kind].pipeline_cls), kind
+        assert defaults[kind].backend_options is None
+    models, default = ml.pdf_reader(artifacts=None, tables="off", device="cpu", threads=1), defaults[InputFormat.PDF]
+    assert (models.backend, models.pipeline) == (default.backend, default.pipeline_cls)
+
+
+def test_what_a_worker_left_out_is_loaded_when_it_is_used():
+    code = f"""{OPEN}
+from docling.models import base_ocr_model
+from docling_core.types.doc import DoclingDocument, TableCell, TableData
+cell = dict(start_row_offset_idx=0, end_row_offset_idx=1, start_col_offset_idx=0, end_col_offset_idx=1, text="4.2")
+document = DoclingDocument(name="tides")
+table = document.add_table(TableData(num_rows=1, num_cols=1, table_cells=[TableCell(**cell)]))
+assert table.export_to_dataframe(document).shape == (1, 1)
+assert base_ocr_model.find_objects([[0, 1]]) == [(slice(0, 1), slice(1, 2))]"""
+
+    assert _loaded_after(code) >= {"pandas", "scipy"}
 
 
 @pytest.mark.parametrize(

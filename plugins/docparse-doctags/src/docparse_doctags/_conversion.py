@@ -13,8 +13,8 @@ from docparse_doctags import _export, _pdf, _problems
 from docparse_doctags._checks import checked_format
 from docparse_doctags._converter import Conversion, Converter
 from docparse_doctags._detect import ocr_version
+from docparse_doctags._engine_readers import readers_of
 from docparse_doctags._formats import PAGED
-from docparse_doctags._formats_of_engine import format_options
 from docparse_doctags._ladder import Way, way_of
 from docparse_doctags._legacy import modernised, refused_legacy
 from docparse_doctags._metadata import facts_of
@@ -154,7 +154,7 @@ class DocumentWorker:
     def _converter(self, way: Way) -> Converter:
         key = attrs.evolve(way, given_up="")
         if key not in self._converters:
-            chosen = format_options(self._context, way.engine, ocr=way.ocr, other_backend=way.other_backend)
+            chosen = readers_of(self._context, way.engine, ocr=way.ocr, other_backend=way.other_backend)
             self._converters[key] = Converter(chosen, max_pages=self.options.max_pages)
         return self._converters[key]
 

@@ -7,23 +7,18 @@ from docling.datamodel.backend_options import PdfBackendOptions
 from docling.datamodel.base_models import ConversionStatus, InputFormat
 from docling.datamodel.document import ConversionResult, InputDocument
 from docling.datamodel.settings import DocumentLimits
-from docling.document_converter import DocumentConverter, FormatOption
 from docling.pipeline.base_pipeline import BasePipeline
 from docling_core.types.doc import DoclingDocument, DocumentOrigin
 from pydantic import SecretStr
 
 from docparse_doctags._complaints import complaints
-from docparse_doctags._formats import EXTENSIONS
-from docparse_doctags._formats_of_engine import FormatOptions
 from docparse_doctags._office import office_stream
 from docparse_doctags._problems import DAMAGE, failed, given_up, unconvertible, unreadable
+from docparse_doctags._readers import Reader, Readers, reader_of
 from docparse_doctags._source import openable, shown_name
 
 _LATEX_TYPE = "application/x-latex"
 """Unlike ``x-tex``, known to ``mimetypes`` on every machine, which is what docling-core accepts."""
-
-_BY_CONTENT = frozenset({InputFormat.XML_USPTO})
-"""Formats that no ending of a file name stands for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,19 +39,18 @@ class Conversion:
 class Converter:
     r"""Converts documents of known format, one after the other, with pipelines that stay open.
 
-    It asks docling's ``DocumentConverter`` for the reader and the pipeline of each format, but not to guess the format:
-    docling believes magic numbers first and takes a CSV file that begins with ``BM25`` for a bitmap. It gives readers a
+    It does without docling's ``DocumentConverter``, which believes magic numbers first and takes a CSV file that begins
+    with ``BM25`` for a bitmap. It gives readers a
     stream and not a path, except for PDFs, so that none can look for files beside the document (LaTeX ``\input``).
     Remote and local resources and docling's external plugins stay off, as they are by default.
 
     Args:
-        chosen: the engine's options, for PDFs and for the images that it can read.
+        chosen: the engine's readers, of PDFs and of the images that it can read.
         max_pages: documents with more pages, slides or sheets are refused.
     """
 
-    def __init__(self, chosen: FormatOptions, *, max_pages: int) -> None:
-        formats = sorted({*_BY_CONTENT, *(InputFormat(name) for name in EXTENSIONS.values())} - chosen.keys())
-        self._options = {**DocumentConverter(formats).format_to_options, **chosen}
+    def __init__(self, chosen: Readers, *, max_pages: int) -> None:
+        self._readers: dict[InputFormat, Reader] = dict(chosen)
         self._pipelines: dict[type[BasePipeline], BasePipeline] = {}
         self._max_pages = max_pages
 
@@ -86,8 +80,8 @@ class Converter:
         )
 
     def _open(self, path: Path, kind: InputFormat, limits: DocumentLimits, password: str | None) -> InputDocument:
-        option = self._options[kind]
-        settings = option.backend_options
+        reader = self._reader(kind)
+        settings = reader.backend_options
         if password and kind is InputFormat.PDF:
             settings = (settings or PdfBackendOptions.model_validate({})).model_copy(
                 update={"password": SecretStr(password)}
@@ -96,7 +90,7 @@ class Converter:
             given = InputDocument(
                 path_or_stream=openable(path) if kind is InputFormat.PDF else office_stream(path, kind.value),
                 format=kind,
-                backend=option.backend,
+                backend=reader.backend,
                 backend_options=settings,
                 filename=shown_name(path),
                 limits=limits,
@@ -108,7 +102,7 @@ class Converter:
         return given
 
     def _run(self, given: InputDocument) -> ConversionResult:
-        pipeline = self._pipeline(self._options[given.format])
+        pipeline = self._pipeline(self._reader(given.format))
         try:
             return pipeline.execute(given, raises_on_error=True)
         except RuntimeError as error:  # docling wraps whatever a reader raised while it walked the document
@@ -117,11 +111,15 @@ class Converter:
                 raise cause from None
             raise unconvertible(cause) from None
 
-    def _pipeline(self, option: FormatOption) -> BasePipeline:
-        kind = option.pipeline_cls
-        if kind not in self._pipelines:
-            self._pipelines[kind] = kind(option.pipeline_options or kind.get_default_options())
-        return self._pipelines[kind]
+    def _reader(self, kind: InputFormat) -> Reader:
+        if kind not in self._readers:
+            self._readers[kind] = reader_of(kind)
+        return self._readers[kind]
+
+    def _pipeline(self, reader: Reader) -> BasePipeline:
+        if reader.pipeline not in self._pipelines:
+            self._pipelines[reader.pipeline] = reader.opened()
+        return self._pipelines[reader.pipeline]
 
 
 def _with_origin(result: ConversionResult) -> DoclingDocument:

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2 as pdfium
-from bs4 import BeautifulSoup
 from docling.utils.locks import pypdfium2_lock
 from lxml import etree  # type: ignore[import-untyped]  # there are no stubs
-from oxmsg import Message
 
 from docparse_doctags._sniff import OLE
 from docparse_doctags._source import openable
@@ -133,6 +131,8 @@ def _of_archive(path: Path, member: str) -> Facts:
 
 
 def _of_page(head: bytes) -> Facts:
+    from bs4 import BeautifulSoup  # noqa: PLC0415 - a tenth of what a worker's start would import
+
     page = BeautifulSoup(head.partition(b"</head>")[0], "html.parser")
     named = {str(tag.get("name") or tag.get("property")).lower(): str(tag.get("content") or "") for tag in page("meta")}
     root = page.find("html")
@@ -166,6 +166,8 @@ def _headers(mail: EmailMessage, name: str) -> list[Any]:
 
 
 def _of_outlook(path: Path) -> Facts:
+    from oxmsg import Message  # noqa: PLC0415 - few documents are such
+
     data = BytesIO(path.read_bytes())
     try:
         mail = Message.load(data)

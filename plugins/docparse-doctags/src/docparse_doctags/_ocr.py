@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import attrs
 import numpy as np
 import pypdfium2 as pdfium
-from docling.backend.abstract_backend import AbstractDocumentBackend
 from docling.backend.image_backend import ImageDocumentBackend
 from docling.backend.pdf_backend import PdfDocumentBackend, PdfPageBackend
-from docling.document_converter import FormatOption
 from docling.utils.locks import pypdfium2_lock
 from docling_core.types.doc import BoundingBox, CoordOrigin
 from docling_core.types.doc.page import BoundingRectangle, SegmentedPdfPage, TextCell
 from PIL import Image
+
+from docparse_doctags._readers import Reader
 
 _SCALE = 2.0
 """Pixels per point: 144 dots per inch. At 216 a page takes four times as long."""
@@ -110,14 +111,13 @@ class OcrImageBackend(_OcrPages, ImageDocumentBackend):
         return page
 
 
-def with_ocr(option: FormatOption) -> FormatOption:
-    """Return an engine's option for PDFs that reads pages without text by OCR."""
-    backend: type[AbstractDocumentBackend] = option.backend
-    if not issubclass(backend, PdfDocumentBackend):
-        return option
-    return option.model_copy(update={"backend": _pdf_backend(backend)})
+def with_ocr(reader: Reader) -> Reader:
+    """Return an engine's reader of PDFs that reads pages without text by OCR."""
+    if not issubclass(reader.backend, PdfDocumentBackend):
+        return reader
+    return attrs.evolve(reader, backend=_pdf_backend(reader.backend))
 
 
-def image_option(option: FormatOption) -> FormatOption:
-    """Return the same engine's option for images, whose text OCR reads."""
-    return option.model_copy(update={"backend": OcrImageBackend, "backend_options": None})
+def image_reader(reader: Reader) -> Reader:
+    """Return the same engine's reader of images, whose text OCR reads."""
+    return attrs.evolve(reader, backend=OcrImageBackend, backend_options=None)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from docparse_doctags._detect import ocr_version
 from docparse_doctags._ladder import Way
-from docparse_doctags._light_import import without_modules
+from docparse_doctags._light_import import later_modules, without_modules
 from docparse_runner import ItemOutcome, StageContext, WorkItem
 
 _NEW_OBJECTS = 10_000
@@ -23,12 +23,14 @@ def collect_seldom() -> None:
 def open_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
     """Return the function that converts one document, with docling loaded."""
     engine = context.resolved.get("engine", "native")
-    unused = () if engine == "ml" else ("torch", "transformers")
+    local_models = engine == "ml"
     reads_images = context.resolved.get("ocr") == "rapidocr"
     # The model sees the pages itself; OCR is for when it does not answer.
     has_spare = engine == "vlm" and context.options.ocr == "auto" and ocr_version() is not None
     collect_seldom()
-    with without_modules(*unused):
+    unused = () if local_models else ("torch", "transformers")
+    later = () if local_models else ("pandas", "scipy.ndimage")
+    with without_modules(*unused), later_modules(*later):
         from docparse_doctags._conversion import DocumentWorker  # noqa: PLC0415 - docling takes 1.5 s
 
         return DocumentWorker(context, Way(engine=engine, ocr=reads_images or has_spare))

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+from docling.backend.docling_parse_backend import ThreadedDoclingParseDocumentBackend
 from docling.datamodel.accelerator_options import AcceleratorOptions
 from docling.datamodel.pipeline_options import PdfPipelineOptions, TableStructureOptions
-from docling.document_converter import FormatOption, PdfFormatOption
+from docling.pipeline.standard_pdf_pipeline import StandardPdfPipeline
+
+from docparse_doctags._readers import Reader
 
 NAME = "ml"
 
 
-def pdf_option(*, artifacts: Path | None, tables: str, device: str, threads: int) -> FormatOption:
+def pdf_reader(*, artifacts: Path | None, tables: str, device: str, threads: int) -> Reader:
     """Return docling's standard pipeline without its OCR, which needs models of its own.
 
     Args:
@@ -28,4 +31,4 @@ def pdf_option(*, artifacts: Path | None, tables: str, device: str, threads: int
     )
     if tables != "off":
         options.table_structure_options = TableStructureOptions.model_validate({"mode": tables})
-    return PdfFormatOption(pipeline_options=options)
+    return Reader(backend=ThreadedDoclingParseDocumentBackend, pipeline=StandardPdfPipeline, options=options)

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from docling.backend.docling_parse_backend import ThreadedDoclingParseDocumentBackend
 from docling.datamodel.pipeline_options import VlmConvertOptions, VlmPipelineOptions
 from docling.datamodel.pipeline_options_vlm_model import ResponseFormat
 from docling.datamodel.stage_model_specs import VlmModelSpec
 from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, VlmEngineType
-from docling.document_converter import FormatOption, PdfFormatOption
 from pydantic import AnyUrl
+
+from docparse_doctags._readers import Reader
 
 NAME = "vlm"
 _TIMEOUT_S = 300.0
@@ -38,7 +40,7 @@ def _without_local_models() -> Iterator[None]:
             del sys.modules[name]
 
 
-def pdf_option(*, url: str, model: str, answers: str, prompt: str, key: str | None) -> FormatOption:
+def pdf_reader(*, url: str, model: str, answers: str, prompt: str, key: str | None) -> Reader:
     """Return docling's pipeline against an endpoint in the way of OpenAI's chat completions.
 
     Args:
@@ -67,4 +69,4 @@ def pdf_option(*, url: str, model: str, answers: str, prompt: str, key: str | No
     options = VlmPipelineOptions(
         vlm_options=VlmConvertOptions(engine_options=engine, model_spec=spec), enable_remote_services=True
     )
-    return PdfFormatOption(pipeline_cls=VlmPipeline, pipeline_options=options)
+    return Reader(backend=ThreadedDoclingParseDocumentBackend, pipeline=VlmPipeline, options=options)

@@ -1,22 +1,20 @@
-"""What docling is told about PDFs and images, for each engine and each fallback."""
+"""What reads PDFs and images, for each engine and each fallback."""
 
 import os
-from collections.abc import Mapping
 
+import attrs
 from docling.backend.image_backend import ImageDocumentBackend
 from docling.backend.pypdfium2_backend import PyPdfiumDocumentBackend
 from docling.datamodel.base_models import InputFormat
-from docling.document_converter import FormatOption
 
 from docparse_doctags._detect import find_models
 from docparse_doctags._options import Options
+from docparse_doctags._readers import Reader, Readers
 from docparse_runner import StageContext
 
-FormatOptions = Mapping[InputFormat, FormatOption]
 
-
-def format_options(context: StageContext, engine: str, *, ocr: bool, other_backend: bool = False) -> FormatOptions:
-    """Return docling's options for PDFs, and for images where the engine can read them.
+def readers_of(context: StageContext, engine: str, *, ocr: bool, other_backend: bool = False) -> Readers:
+    """Return what reads PDFs, and images where the engine can.
 
     Args:
         context: of the worker.
@@ -24,20 +22,20 @@ def format_options(context: StageContext, engine: str, *, ocr: bool, other_backe
         ocr: whether pages without text are read by OCR; the engine ``vlm`` needs none.
         other_backend: whether PDFium reads the PDFs instead of docling's own parser.
     """
-    option = _pdf_option(context, engine)
+    reader = _pdf_reader(context, engine)
     if other_backend:
-        option = option.model_copy(update={"backend": PyPdfiumDocumentBackend, "backend_options": None})
+        reader = attrs.evolve(reader, backend=PyPdfiumDocumentBackend, backend_options=None)
     if engine == "vlm":
-        image = option.model_copy(update={"backend": ImageDocumentBackend, "backend_options": None})
-        return {InputFormat.PDF: option, InputFormat.IMAGE: image}
+        image = attrs.evolve(reader, backend=ImageDocumentBackend, backend_options=None)
+        return {InputFormat.PDF: reader, InputFormat.IMAGE: image}
     if not ocr:
-        return {InputFormat.PDF: option}
+        return {InputFormat.PDF: reader}
     from docparse_doctags import _ocr  # noqa: PLC0415 - an extra
 
-    return {InputFormat.PDF: _ocr.with_ocr(option), InputFormat.IMAGE: _ocr.image_option(option)}
+    return {InputFormat.PDF: _ocr.with_ocr(reader), InputFormat.IMAGE: _ocr.image_reader(reader)}
 
 
-def _pdf_option(context: StageContext, engine: str) -> FormatOption:
+def _pdf_reader(context: StageContext, engine: str) -> Reader:
     options: Options = context.options
     if engine == "ml":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is not on this machine is not waited for
@@ -45,11 +43,11 @@ def _pdf_option(context: StageContext, engine: str) -> FormatOption:
 
         models = find_models(options.artifacts)
         tables = context.resolved.get("tables", "off")
-        return ml.pdf_option(artifacts=models.artifacts, tables=tables, device=context.device, threads=context.threads)
+        return ml.pdf_reader(artifacts=models.artifacts, tables=tables, device=context.device, threads=context.threads)
     if engine == "vlm":
         from docparse_doctags._engines import vlm  # noqa: PLC0415 - transformers, where it is installed
 
-        return vlm.pdf_option(
+        return vlm.pdf_reader(
             url=options.vlm_url,
             model=options.vlm_model,
             answers=options.vlm_answers,
@@ -58,4 +56,4 @@ def _pdf_option(context: StageContext, engine: str) -> FormatOption:
         )
     from docparse_doctags._engines import native  # noqa: PLC0415 - docling
 
-    return native.pdf_option()
+    return native.pdf_reader()
