@@ -1,7 +1,5 @@
 """The native layout: what a reader sees on a PDF page is what the document says."""
 
-from types import SimpleNamespace
-
 import pytest
 from docling_core.types.doc import CoordOrigin, Size
 from docling_core.types.doc.page import BoundingRectangle, TextCell
@@ -429,7 +427,7 @@ def _cell(text, left, right, top=100.0):
 
 
 def _page(*cells):
-    return page_lines(1, Size(width=600, height=800), SimpleNamespace(textline_cells=cells))
+    return page_lines(1, Size(width=600, height=800), cells)
 
 
 def test_pieces_of_a_hebrew_line_are_joined_from_right_to_left():

@@ -51,18 +51,12 @@ class LayoutPage(ThreadedDoclingParsePageBackend):
             return []
         decoder = self._result._require_page_decoder()  # noqa: SLF001 - as docling's own page does for shapes
         height = page.dimension.height
-        return [_word(cell, height, index) for index, cell in enumerate(decoder.get_word_cells())]
+        return [_word(cell, height, place) for place, cell in enumerate(decoder.get_word_cells())]
 
 
-def _word(cell: Any, height: float, index: int) -> Word:
-    """Return a word of the parser, whose corners count from the bottom left."""
-    left, low, right, high = cell.r_x0, cell.r_y0, cell.r_x2, cell.r_y2
-    if left == cell.r_x3 < right and low == cell.r_y1 < high:  # upright, as nearly all are: fewer calls into the parser
-        return Word(cell.text, left, height - high, right, height - low, cell.font_key, cell.font_name, index)
-    across = (cell.r_x0, cell.r_x1, cell.r_x2, cell.r_x3)
-    up = (cell.r_y0, cell.r_y1, cell.r_y2, cell.r_y3)
-    edges = (min(across), height - max(up), max(across), height - min(up))
-    return Word(cell.text, *edges, cell.font_key, cell.font_name, index)
+def _word(cell: Any, height: float, place: int) -> Word:
+    """Return a word of the parser, whose edges count from the bottom left."""
+    return Word(cell.text, cell.x0, height - cell.y1, cell.x1, height - cell.y0, cell.font_key, cell.font_name, place)
 
 
 class LayoutBackend(ThreadedDoclingParseDocumentBackend):

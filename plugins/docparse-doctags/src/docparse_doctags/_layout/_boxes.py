@@ -134,7 +134,7 @@ def _is_figures(box: _Box) -> bool:
 
 def _places(box: _Box) -> list[int]:
     """Return when the page draws the lines of a box; a table or picture has no such place."""
-    return [span.index for line in box.lines for span in line.spans]
+    return [span.place for line in box.lines for span in line.spans]
 
 
 def _follow(parts: Iterable[Sequence[_Box]]) -> bool:

@@ -1,12 +1,13 @@
 """From the parser's text cells to lines of text."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import attrs
 from docling_core.types.doc import Size
-from docling_core.types.doc.page import PdfCellRenderingMode, PdfTextCell, SegmentedPdfPage, TextCell
+from docling_core.types.doc.page import PdfCellRenderingMode, PdfTextCell, TextCell
 
 from docparse_doctags._layout._edges import edges_of
 from docparse_doctags._layout._fonts import Font, font_of
@@ -48,18 +49,17 @@ class Tag:
     level: int = 0
 
 
-@attrs.frozen
-class Span:
+class Span(NamedTuple):
     """A text of the parser's.
 
     Attributes:
         text: as the parser reads it.
-        index: its place in the order in which the page draws them.
+        place: its place in the order in which the page draws them.
         font_name: of its letters; empty where the parser does not say.
     """
 
     text: str
-    index: int
+    place: int
     font_name: str
 
 
@@ -154,17 +154,17 @@ class PageLines:
         return max(gaps[number:], default=0.0)
 
 
-def page_lines(number: int, size: Size, parsed: SegmentedPdfPage, words: Sequence[Word] = ()) -> PageLines:
+def page_lines(number: int, size: Size, cells: Iterable[TextCell], words: Sequence[Word] = ()) -> PageLines:
     """Return the lines of a page. Invisible text counts only where nothing is visible: there it is what OCR read.
 
     Args:
         number: of the page, counted from 1.
         size: of the page, in points.
-        parsed: what the parser says of it.
+        cells: what the parser takes for lines.
         words: its words.
     """
     width, height = size.width, size.height
-    cells = [cell for cell in parsed.textline_cells if cell.text.strip()]
+    cells = [cell for cell in cells if cell.text.strip()]
     visible = [cell for cell in cells if not (isinstance(cell, PdfTextCell) and cell.rendering_mode in _INVISIBLE)]
     cells = visible or cells
     mirrored = reads_right_to_left(cell.text for cell in cells)
@@ -202,7 +202,7 @@ def _mirrored_line(run: Run, width: float) -> Line:
         bottom=bottom,
         size=bottom - top,
         font=font_of(main.font_name),
-        spans=tuple(Span(word.text, word.index, word.font_name) for word in words),
+        spans=tuple(Span(word.text, word.place, word.font_name) for word in words),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 from docling_core.types.doc import BoundingBox, CoordOrigin
-from docling_core.types.doc.page import SegmentedPdfPage
+from docling_core.types.doc.page import BoundingRectangle
 
 from docparse_doctags._layout._lines import PageLines
 from docparse_doctags._layout._rules import Drawing
@@ -64,12 +64,19 @@ class _Box:
 
 
 def pictures_of(
-    page: PageLines, parsed: SegmentedPdfPage, drawing: Drawing, tables: Sequence[Table]
+    page: PageLines, rects: Iterable[BoundingRectangle], drawing: Drawing, tables: Sequence[Table]
 ) -> list[BoundingBox]:
-    """Return the boxes of the pictures on a page, from the top left; tiles are put together."""
+    """Return the boxes of the pictures on a page, from the top left; tiles are put together.
+
+    Args:
+        page: the page.
+        rects: where its bitmaps are.
+        drawing: what is drawn on it.
+        tables: on it.
+    """
     bitmaps: list[_Box] = []
-    for bitmap in parsed.bitmap_resources:
-        box = bitmap.rect.to_bounding_box()
+    for rect in rects:
+        box = rect.to_bounding_box()
         if box.coord_origin is not CoordOrigin.TOPLEFT:
             box = box.to_top_left_origin(page.height)
         bitmaps = _with(bitmaps, _Box(max(box.l, 0), max(box.t, 0), min(box.r, page.width), min(box.b, page.height)))

@@ -35,7 +35,7 @@ from docparse_doctags._layout._pictures import pictures_of
 from docparse_doctags._layout._rules import Drawing, drawing_of
 from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._tags import has_headings, tagged
-from docparse_doctags._layout._turned import turn_of, upright_drawing, upright_page, upright_words
+from docparse_doctags._layout._turned import turn_of, upright_cells, upright_drawing, upright_rects, upright_words
 from docparse_doctags._layout._words import Word, Words, words_in
 
 
@@ -196,8 +196,8 @@ def _layout(page: Page, text: PageLines, body: Body, drawn: Drawing) -> PageLayo
     tables += [table for table in booktabs_tables(drawing, words) if not any(_overlap(table, one) for one in tables)]
     if text.mirrored:
         tables = [table.flipped() for table in tables]
-    parsed = page.parsed_page
-    pictures = pictures_of(text, upright_page(parsed, text.turn), drawing, tables) if parsed else []
+    bitmaps = [bitmap.rect for bitmap in page.parsed_page.bitmap_resources] if page.parsed_page else []
+    pictures = pictures_of(text, upright_rects(bitmaps, text.turn), drawing, tables)
     return PageLayout(page=text, body=body, furniture=frozenset(), words=words, tables=tables, pictures=pictures)
 
 
@@ -213,7 +213,8 @@ def _in_table(line: Line, layout: PageLayout) -> bool:
 def _page_lines(page: Page, words: Mapping[int, Sequence[Word]]) -> PageLines:
     if page.size is None or page.parsed_page is None:
         return PageLines(number=page.page_no, width=0, height=0, lines=(), mirrored=False)
-    turn = turn_of(page.parsed_page, page.size)
+    cells = page.parsed_page.textline_cells
+    turn = turn_of(cells, page.size)
     upright = upright_words(words.get(page.page_no, ()), turn)
-    lines = page_lines(page.page_no, turn.size, upright_page(page.parsed_page, turn), upright)
+    lines = page_lines(page.page_no, turn.size, upright_cells(cells, turn), upright)
     return attrs.evolve(lines, turn=turn) if turn.degrees else lines

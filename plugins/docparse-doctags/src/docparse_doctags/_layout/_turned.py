@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 from docling_core.types.doc import CoordOrigin, Size
-from docling_core.types.doc.page import BoundingRectangle, SegmentedPdfPage, TextCell
+from docling_core.types.doc.page import BoundingRectangle, TextCell
 
 from docparse_doctags._layout._rules import Drawing, Rule
 from docparse_doctags._layout._words import Word
@@ -67,10 +67,10 @@ def _around(one: tuple[float, float], other: tuple[float, float]) -> Box:
     return left, top, right, bottom
 
 
-def turn_of(parsed: SegmentedPdfPage, size: Size) -> Turn:
+def turn_of(cells: Iterable[TextCell], size: Size) -> Turn:
     """Return which way most of the letters of a page of this size run."""
     letters: Counter[int] = Counter()
-    for cell in parsed.textline_cells:
+    for cell in cells:
         if len(cell.text) >= _LEAST_LETTERS:
             letters[_degrees(cell.rect)] += len(cell.text)
     degrees, count = letters.most_common(1)[0] if letters else (0, 0)
@@ -86,19 +86,16 @@ def _degrees(rect: BoundingRectangle) -> int:
     return 90 if up > 0 else 270
 
 
-def upright_page(parsed: SegmentedPdfPage, turn: Turn) -> SegmentedPdfPage:
-    """Return what the parser read, as if the page had been turned."""
+def upright_cells(cells: Sequence[TextCell], turn: Turn) -> Sequence[TextCell]:
+    """Return the parser's texts of a page, as if it had been turned."""
     if not turn.degrees:
-        return parsed
-    bitmaps = [
-        bitmap.model_copy(update={"rect": _upright_rect(bitmap.rect, turn)}) for bitmap in parsed.bitmap_resources
-    ]
-    return parsed.model_copy(
-        update={
-            "textline_cells": _upright_cells(parsed.textline_cells, turn),
-            "bitmap_resources": bitmaps,
-        }
-    )
+        return cells
+    return [cell.model_copy(update={"rect": _upright_rect(cell.rect, turn)}) for cell in cells]
+
+
+def upright_rects(rects: Sequence[BoundingRectangle], turn: Turn) -> Sequence[BoundingRectangle]:
+    """Return places on a page, as if it had been turned."""
+    return [_upright_rect(rect, turn) for rect in rects] if turn.degrees else rects
 
 
 def upright_words(words: Sequence[Word], turn: Turn) -> Sequence[Word]:
@@ -108,11 +105,7 @@ def upright_words(words: Sequence[Word], turn: Turn) -> Sequence[Word]:
 
 def _upright_word(word: Word, turn: Turn) -> Word:
     left, top, right, bottom = turn.box((word.left, word.top, word.right, word.bottom))
-    return attrs.evolve(word, left=left, top=top, right=right, bottom=bottom)
-
-
-def _upright_cells(cells: Iterable[TextCell], turn: Turn) -> list[TextCell]:
-    return [cell.model_copy(update={"rect": _upright_rect(cell.rect, turn)}) for cell in cells]
+    return word._replace(left=left, top=top, right=right, bottom=bottom)
 
 
 def _upright_rect(rect: BoundingRectangle, turn: Turn) -> BoundingRectangle:
