@@ -23,7 +23,8 @@ from docparse_runner._manifest import JsonlSink, ManifestSink, part_name, read_m
 from docparse_runner._model import ItemOutcome, Stage, StagePlan, WorkItem
 from docparse_runner._options import as_plain
 from docparse_runner._outcome import StageOutcome
-from docparse_runner._run import Parts, Run
+from docparse_runner._parts import Parts
+from docparse_runner._run import Run
 from docparse_runner._runner_options import StageOptions
 from docparse_runner._versions import versions_of
 from docparse_runner._workspace import Workspace, write_atomically

@@ -1,66 +1,24 @@
 """The loop of a run: draw from the plan, decide, dispatch, handle what comes back, until everything has ended."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
 from docparse_runner._arrivals import Arrivals
-from docparse_runner._context import Progress, Running, StageContext, StageHooks
-from docparse_runner._decision import Action, Decider
-from docparse_runner._feed import Feed
-from docparse_runner._manifest import ManifestSink
-from docparse_runner._model import Output, StagePlan, Unchanged, WorkItem
+from docparse_runner._context import Progress, Running
+from docparse_runner._intake import Intake
 from docparse_runner._offline import network
 from docparse_runner._outcome import StageOutcome
-from docparse_runner._reader import Reader
+from docparse_runner._parts import Parts
 from docparse_runner._record import Job, Recorder
-from docparse_runner._row_index import RowIndex
-from docparse_runner._runner_options import StageOptions
 from docparse_runner._scheduler import Rules, Scheduler
-from docparse_runner._selection import Selection
 from docparse_runner._tally import Tally
 from docparse_runner._tasks import task_for
 from docparse_runner.errors import DocparseError, ManifestError
 from docparse_runner.executors import Executor
 
-_DRAW = 256
 _EXIT_SETUP = 2
-
-
-@attrs.frozen(kw_only=True)
-class Parts:
-    """What a run is made of.
-
-    Attributes:
-        context: told to hooks.
-        plan: the items.
-        hooks: lifecycle hooks.
-        options: the runner's options.
-        decider: skip or do.
-        rows: item id → last row; emptied as the plan is read: what is left at its end is gone.
-        sink: where results are recorded.
-        make_executor: called when the first item has to run.
-        outputs: kind → what the stage declares.
-        fallbacks: of the stage.
-        batch: so many items at most run together.
-        removes: whether the stage wants to hear of documents that are gone.
-        max_queue: items read ahead.
-    """
-
-    context: StageContext
-    plan: StagePlan
-    hooks: StageHooks
-    options: StageOptions
-    decider: Decider
-    rows: RowIndex
-    sink: ManifestSink
-    make_executor: Callable[[], Executor]
-    outputs: Mapping[str, Output]
-    fallbacks: tuple[str, ...]
-    batch: int
-    removes: bool
-    max_queue: int
 
 
 class Run:
@@ -85,13 +43,6 @@ class Run:
             context=parts.context, plan=parts.plan, sink=parts.sink, hooks=parts.hooks, tally=self._tally
         )
         self._executor: Executor | None = None
-        self._feed = Feed(
-            parts.plan,
-            parts.rows,
-            Selection.of(options),
-            Reader(self._items(), self._wake),
-            tell_gone=parts.removes,
-        )
         self._jobs: dict[int, Job] = {}
         self._arrivals = Arrivals(
             stage=parts.plan.stage_name,
@@ -102,7 +53,7 @@ class Run:
             stop=self._stop,
             stop_with=self._stop_with,
         )
-        self._queued = 0
+        self._intake = Intake(parts, self._arrivals, self._tally, self._wake)
         self._started = time.monotonic()
         self._heartbeat_s = parts.hooks.heartbeat_s or options.diagnostics_interval_s
         self._heartbeat_at = self._started + self._heartbeat_s
@@ -122,14 +73,14 @@ class Run:
         try:
             with network(allowed=self._parts.options.network):
                 self._parts.hooks.before_stage(self._parts.context)
-                self._feed.reader.start()
+                self._intake.feed.reader.start()
                 self._loop()
         except DocparseError as error:
             self._give_up(error)
         except OSError as error:
             self._give_up(ManifestError.of(error, self._parts.context.workspace.root))
         except BaseException:
-            self._feed.reader.close()
+            self._intake.feed.reader.close()
             if self._executor:
                 self._executor.kill()
                 self._executor.close()
@@ -146,7 +97,7 @@ class Run:
             self._executor.kill()
 
     def _end(self) -> StageOutcome:
-        self._feed.reader.close()
+        self._intake.feed.reader.close()
         if self._executor:
             self._executor.close()
         peak, cpu = self._executor.usage() if self._executor else (0, 0.0)
@@ -177,21 +128,21 @@ class Run:
     def _loop(self) -> None:
         while True:
             self._obey_signals()
-            self._draw()
+            self._intake.draw()
             self._dispatch()
             if self._is_over():
                 break
             if self._executor is None:
-                self._feed.reader.wait(self._timeout())
+                self._intake.feed.reader.wait(self._timeout())
             else:
                 for event in self._executor.wait(self._timeout()):
                     self._arrivals.handle(event)
             self._recorder.flush_if_due()
             self._beat()
-        if self._at_limit:
+        if self._intake.is_at_limit:
             self._tally.notes.append(f"stopped at --limit {self._parts.options.limit}")
-        if self._feed.is_whole and not self._scheduler.stop_reason:
-            for row in self._feed.gone_rows():
+        if self._intake.feed.is_whole and not self._scheduler.stop_reason:
+            for row in self._intake.feed.gone_rows():
                 self._recorder.gone(row)
         self._cancel_rest()
         self._recorder.flush()
@@ -199,13 +150,13 @@ class Run:
     def _is_over(self) -> bool:
         if self._scheduler.running:
             return False
-        return bool(self._scheduler.stop_reason) or not (self._wants_more or self._scheduler.queued)
+        return bool(self._scheduler.stop_reason) or not (self._intake.wants_more or self._scheduler.queued)
 
     def _timeout(self) -> float:
         """Return how long to wait for the workers, in seconds."""
         now = time.monotonic()
         due = [self._heartbeat_at, self._recorder.due, self._scheduler.due]
-        if self._wants_more and (delay := self._more_in(now)) is not None:
+        if self._intake.wants_more and (delay := self._intake.more_in(now)) is not None:
             due.append(now + delay)
         return max(0.0, min(at for at in due if at is not None) - now)
 
@@ -236,85 +187,6 @@ class Run:
             running=running,
         )
 
-    # --- plan and decide
-
-    def _items(self) -> Iterable[WorkItem | Unchanged]:
-        """Return the items of the plan; where nobody asks for more, those that are up to date are only counted."""
-        plan, options = self._parts.plan, self._parts.options
-        is_asked = self._parts.hooks.hears_unchanged or options.force or not options.resume or options.verify_hash
-        if plan.items_unless is None or is_asked or not plan.unique_ids or not Selection.of(options).is_everything:
-            return plan.items
-        return plan.items_unless(self._is_unchanged)
-
-    def _is_unchanged(self, item_id: str, kind: str, path: str) -> bool:
-        """Called in the thread that reads the plan."""
-        row = self._parts.rows.get(item_id)
-        if row is None or not self._parts.decider.is_settled(row, kind, path):
-            return False
-        self._parts.rows.drop(item_id)
-        return True
-
-    def _draw(self) -> None:
-        """Take some items of the plan, ahead of the workers."""
-        if self._more_in(time.monotonic()) != 0:
-            return
-        for _ in range(_DRAW):
-            if not self._wants_more:
-                return
-            try:
-                item = self._feed.next_item()
-            except DocparseError as error:
-                self._stop_with(error)
-                return
-            if item is None:
-                return
-            if isinstance(item, Unchanged):
-                self._tally.unchanged(item.count)
-                self._scheduler.skipped(item.count)
-            else:
-                self._take(item)
-
-    def _more_in(self, now: float) -> float | None:
-        """Let the plan be read ahead and return the seconds until items should be taken, None if that is not known."""
-        self._feed.reader.ask(self._parts.max_queue - self._scheduler.ready)
-        return self._feed.reader.delay(now)
-
-    @property
-    def _at_limit(self) -> bool:
-        """Whether as many items run as the user wants; one that turns out to be unchanged does not count."""
-        limit = self._parts.options.limit
-        return limit is not None and self._queued - self._arrivals.unchanged >= limit
-
-    @property
-    def _wants_more(self) -> bool:
-        """Whether to read on in the plan."""
-        if self._feed.is_exhausted or self._at_limit or self._scheduler.stop_reason:
-            return False
-        return self._scheduler.ready < self._parts.max_queue
-
-    def _stop_with(self, error: DocparseError) -> None:
-        self._error = self._error or error
-        self._stop(str(error), _EXIT_SETUP)
-
-    def _take(self, item: WorkItem) -> None:
-        """Count an item and queue it, unless nothing has to be done."""
-        self._tally.planned += 1
-        row = self._parts.rows.take(item.item_id)
-        decision = self._feed.refusal(item) or self._parts.decider.decide(item, row)
-        job = Job(item, decision, time.monotonic())
-        if decision.action is Action.SKIP:
-            self._scheduler.skipped()
-            self._recorder.skip(job)
-        elif decision.error is not None:
-            self._scheduler.refused()
-            self._recorder.failure(job, decision.error, None, "")
-            self._arrivals.mind_failures()
-        else:
-            cost = item.cost_hint or float(sum(found.st_size for found in decision.stats.values()))
-            self._jobs[self._queued] = job
-            self._scheduler.add(self._queued, cost)
-            self._queued += 1
-
     # --- execute
 
     def _dispatch(self) -> None:
@@ -340,6 +212,10 @@ class Run:
 
     # --- stopping
 
+    def _stop_with(self, error: DocparseError) -> None:
+        self._error = self._error or error
+        self._stop(str(error), _EXIT_SETUP)
+
     def _stop(self, reason: str, exit_code: int) -> None:
         self._scheduler.stop(reason)
         self._exit_code = self._exit_code or exit_code
@@ -357,7 +233,7 @@ class Run:
         if self._executor:
             self._executor.wake()
         else:
-            self._feed.reader.end_wait()
+            self._intake.feed.reader.end_wait()
 
     def cancel(self) -> None:
         """Ask for a drain; safe in hooks and other threads, and as often as anybody likes."""
