@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import metadata
 from types import SimpleNamespace
 
 import attrs
@@ -66,6 +67,20 @@ def test_listing_imports_nothing(install):
 
     assert found == ("words", "docparse-words", "1.0", "What docparse-words does.", ())
     assert "words_module" not in sys.modules
+
+
+def test_a_second_look_reads_nothing_again_until_something_is_installed(install, monkeypatch):
+    install("one", "docparse.test", {"a": "one"})
+    first = listed("docparse.test")
+    monkeypatch.setattr(metadata, "entry_points", lambda look=metadata.entry_points: looks.append("") or look())
+    looks = []
+
+    again, other = listed("docparse.test"), listed("docparse.other")
+    install("two", "docparse.test", {"b": "two"})
+    after = listed("docparse.test")
+
+    assert (again, other, looks) == (first, [], [""])
+    assert [each.name for each in after] == ["a", "b"]
 
 
 def test_entry_points_are_listed_by_name_and_group(install):

@@ -4,6 +4,9 @@ This module is part of ``docparse --help``: it imports the standard library alon
 """
 
 import difflib
+import functools
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
@@ -37,9 +40,27 @@ class Listed(NamedTuple):
 def _found(group: str) -> dict[str, list[metadata.EntryPoint]]:
     # A distribution that is installed twice, say editable and as a wheel, is listed once: that is no rivalry.
     found: dict[str, list[metadata.EntryPoint]] = {}
-    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+    for entry in sorted(_installed(_places()).select(group=group), key=lambda entry: (entry.name, entry.value)):
         found.setdefault(entry.name, []).append(entry)
     return found
+
+
+@functools.lru_cache(maxsize=1)
+def _installed(_places: tuple[tuple[str, int], ...]) -> Any:  # in Python 3.11 of another type than later
+    """Return all entry points. A run asks eight times, and a look reads a file of every installed package."""
+    return metadata.entry_points()
+
+
+def _places() -> tuple[tuple[str, int], ...]:
+    """Return where packages are looked for, and when each place last changed: to install one changes its folder."""
+    return tuple((path, _changed_ns(path)) for path in sys.path)
+
+
+def _changed_ns(path: str) -> int:
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:  # there is none
+        return 0
 
 
 def _distribution(entry: metadata.EntryPoint) -> str:
