@@ -20,7 +20,6 @@ import sys
 import sysconfig
 import tomllib
 import venv
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,7 +162,7 @@ def shell_script(path, text):
 def environment_in(folder):
     """Return the variables of a user who has what we have installed, may install more, and has no network.
 
-    One worker with one thread: two pages run at a time, and each worker would load a model of its own.
+    One worker with one thread: pages run beside other tests, and each worker would load a model of its own.
     """
     venv.create(folder / "venv", symlinks=True)
     programs, packages = folder / "venv" / "bin", next((folder / "venv").glob("lib/*/site-packages"))
@@ -202,15 +201,6 @@ def run(page, folder):
     return done, printed
 
 
-@pytest.fixture(scope="module")
-def runs(request, tmp_path_factory):
-    """The runs of the pages that are asked for, two at a time: most of it is waiting for imports and models."""
-    pages = {item.callspec.params["page"] for item in request.session.items if "runs" in item.fixturenames}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        folders = {page: tmp_path_factory.mktemp(page.stem) for page in sorted(pages)}
-        yield {page: pool.submit(run, page, folder) for page, folder in folders.items()}
-
-
 def normal(line):
     """Return a line of output without what differs from run to run: seconds and scores, and the width of columns."""
     return re.sub(r"\d+\.\d+", "0.0", " ".join(line.split()))
@@ -240,8 +230,8 @@ def first_difference(expected, printed):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_of_the_page_works(page, runs):
-    done, blocks = runs[page].result()
+def test_every_block_of_the_page_works(page, tmp_path):
+    done, blocks = run(page, tmp_path)
 
     assert done.returncode == 0, f"{name_of(page)}: {done.stdout}\n{done.stderr}"
     for line, printed, expected in blocks:
