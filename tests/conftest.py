@@ -203,7 +203,7 @@ def install(tmp_path, monkeypatch):
     """Return a function that installs a distribution with these modules and entry points."""
     site = tmp_path / "site-packages"
     site.mkdir()
-    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     installed = []
 
     def put(name, group, entries, **modules):

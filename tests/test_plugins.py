@@ -96,7 +96,7 @@ def test_a_distribution_that_is_found_twice_is_no_rival_of_itself(install, tmp_p
     again = tmp_path / "elsewhere" / installed.name
     again.parent.mkdir()
     again.symlink_to(installed)
-    monkeypatch.syspath_prepend(again.parent)
+    monkeypatch.setattr(sys, "path", [str(again.parent), *sys.path])
 
     (found,) = listed("docparse.test")
 
