@@ -46,7 +46,8 @@ def _cell(cell: Cell, table: Table, page: PageLines) -> TableCell:
         end_row_offset_idx=cell.row + cell.rows,
         start_col_offset_idx=cell.column,
         end_col_offset_idx=cell.column + cell.columns,
-        column_header=cell.row < table.heads,
+        column_header=cell.row < table.heads or cell.scope in {"Column", "Both"},
+        row_header=cell.scope in {"Row", "Both"},
     )
 
 

@@ -1,13 +1,12 @@
 """Tables whose cells are ruled: every line across and down is drawn."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
 import attrs
 
 from docparse_doctags._layout._rules import Drawing, Rule, connected
-from docparse_doctags._layout._table import Cell, Table, heads_of, is_filled
-from docparse_doctags._layout._words import Word, Words, text_of_words
+from docparse_doctags._layout._table import Spot, Table, cells_in, heads_of, is_filled
+from docparse_doctags._layout._words import Words
 
 _REACH = 3.0
 """Rules that end within so many points of each other touch."""
@@ -89,27 +88,15 @@ def _edges(positions: Sequence[float], near: float) -> list[float]:
 
 
 def _table(grid: _Grid, words: Words) -> Table | None:
-    spans = _spans(grid)
-    contents = _contents(grid, spans, words.inside(*grid.box))
-    cells = tuple(
-        Cell(
-            row=row,
-            column=column,
-            rows=rows,
-            columns=columns,
-            text=text_of_words(said),
-            box=(grid.edges[column], grid.heights[row], grid.edges[column + columns], grid.heights[row + rows]),
-        )
-        for (row, column, rows, columns), said in zip(spans, contents, strict=True)
-    )
+    cells = cells_in(grid.heights, grid.edges, _spans(grid), words)
     if not is_filled(cells):
         return None
     rows, columns = len(grid.heights) - 1, len(grid.edges) - 1
     return Table(box=grid.box, rows=rows, columns=columns, cells=cells, heads=heads_of(cells))
 
 
-def _spans(grid: _Grid) -> list[tuple[int, int, int, int]]:
-    """Return (row, column, rows, columns) of each cell: a place grows right, then down, to where a rule is."""
+def _spans(grid: _Grid) -> list[Spot]:
+    """Return where each cell is: a place grows right, then down, to where a rule is."""
     rows, columns = len(grid.heights) - 1, len(grid.edges) - 1
     taken: set[tuple[int, int]] = set()
     spans = []
@@ -137,19 +124,3 @@ def _goes_on(grid: _Grid, taken: set[tuple[int, int]], row: int, columns: range)
     if any(grid.divided_below(row - 1, column) or (row, column) in taken for column in columns):
         return False
     return not any(grid.divided_after(row, column) for column in columns[:-1])
-
-
-def _contents(grid: _Grid, spans: Sequence[tuple[int, int, int, int]], words: Sequence[Word]) -> list[list[Word]]:
-    """Return the words of each cell."""
-    owners = {
-        (row + i, column + j): number
-        for number, (row, column, rows, columns) in enumerate(spans)
-        for i in range(rows)
-        for j in range(columns)
-    }
-    contents: list[list[Word]] = [[] for _ in spans]
-    for word in words:
-        row = min(max(bisect_right(grid.heights, word.down) - 1, 0), len(grid.heights) - 2)
-        column = min(max(bisect_right(grid.edges, word.across) - 1, 0), len(grid.edges) - 2)
-        contents[owners[row, column]].append(word)
-    return contents

@@ -14,6 +14,7 @@ from docparse_doctags._layout._fonts import Font, font_of
 from docparse_doctags._layout._ink import Heights
 from docparse_doctags._layout._patterns import MARKER
 from docparse_doctags._layout._right_to_left import Run, runs_of
+from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._turned import Turn
 from docparse_doctags._layout._words import Word, reads_right_to_left
 
@@ -126,6 +127,7 @@ class PageLines:
         mirrored: whether the page reads from right to left, so that horizontal positions are mirrored.
         words: single words, as the parser tells them apart.
         turn: how the page is turned; everything else here is as on the upright page.
+        tables: those that the PDF itself tells; their columns count from the left.
     """
 
     number: int
@@ -135,6 +137,7 @@ class PageLines:
     mirrored: bool
     words: Sequence[Word] = ()
     turn: Turn = _UPRIGHT
+    tables: Sequence[Table] = ()
 
     def is_inside(self, line: Line, left: float, top: float, right: float, bottom: float) -> bool:
         """Return whether the middle of a line is in a box, which is not mirrored."""

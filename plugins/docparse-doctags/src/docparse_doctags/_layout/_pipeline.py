@@ -19,13 +19,12 @@ from docling_core.types.doc import DocItemLabel, DoclingDocument, SectionHeaderI
 
 from docparse_doctags._layout._backend import LayoutPage
 from docparse_doctags._layout._body import Body, body_of
-from docparse_doctags._layout._booktabs import booktabs_tables
 from docparse_doctags._layout._continued import continuations
 from docparse_doctags._layout._font_names import name_fonts
 from docparse_doctags._layout._font_sizes import font_sizes
 from docparse_doctags._layout._formulas import keep_glyphs
+from docparse_doctags._layout._found_tables import tables_of
 from docparse_doctags._layout._furniture import furniture_of
-from docparse_doctags._layout._grids import ruled_tables
 from docparse_doctags._layout._labels import title_key
 from docparse_doctags._layout._levels import levels_of, look_of
 from docparse_doctags._layout._lines import Line, PageLines, page_lines
@@ -33,7 +32,6 @@ from docparse_doctags._layout._page import FURNITURE, PageLayout, Part, element_
 from docparse_doctags._layout._paragraphs import Block
 from docparse_doctags._layout._pictures import pictures_of
 from docparse_doctags._layout._rules import Drawing, drawing_of
-from docparse_doctags._layout._table import Table
 from docparse_doctags._layout._tags import has_headings, tagged
 from docparse_doctags._layout._turned import turn_of, upright_cells, upright_drawing, upright_rects, upright_words
 from docparse_doctags._layout._words import Word, Words, words_in
@@ -192,18 +190,10 @@ def _level(document: DoclingDocument, headings: Mapping[tuple[int, str], Block],
 def _layout(page: Page, text: PageLines, body: Body, drawn: Drawing) -> PageLayout:
     drawing = upright_drawing(drawn, text.turn)
     words = Words(text.words)
-    tables = ruled_tables(drawing, words)
-    tables += [table for table in booktabs_tables(drawing, words) if not any(_overlap(table, one) for one in tables)]
-    if text.mirrored:
-        tables = [table.flipped() for table in tables]
+    tables = tables_of(text, drawing, words)
     bitmaps = [bitmap.rect for bitmap in page.parsed_page.bitmap_resources] if page.parsed_page else []
     pictures = pictures_of(text, upright_rects(bitmaps, text.turn), drawing, tables)
     return PageLayout(page=text, body=body, furniture=frozenset(), words=words, tables=tables, pictures=pictures)
-
-
-def _overlap(one: Table, other: Table) -> bool:
-    (left, top, right, bottom), there = one.box, other.box
-    return left < there[2] and there[0] < right and top < there[3] and there[1] < bottom
 
 
 def _in_table(line: Line, layout: PageLayout) -> bool:

@@ -1,9 +1,15 @@
 """A table as rows, columns and cells, whatever it was found by."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import attrs
+
+from docparse_doctags._layout._words import Word, Words, text_of_words
+
+Spot = tuple[int, int, int, int]
+"""The first row and the first column of a cell, and how many rows and columns it spans."""
 
 _LEAST_FILLED = 0.25
 """A grid of which less than this share has text is a form, a drawing or a calendar to write in."""
@@ -23,6 +29,7 @@ class Cell:
         columns: how many it spans.
         text: as read.
         box: where it is.
+        scope: what it heads where a tagged PDF says so: ``Row``, ``Column`` or ``Both``, else empty.
     """
 
     row: int
@@ -31,6 +38,7 @@ class Cell:
     columns: int = 1
     text: str
     box: tuple[float, float, float, float]
+    scope: str = ""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -67,6 +75,47 @@ class Table:
         """Return whether a point is in the table."""
         left, top, right, bottom = self.box
         return left - 2 <= across <= right + 2 and top - 2 <= down <= bottom + 2
+
+
+def cells_in(heights: Sequence[float], edges: Sequence[float], spots: Sequence[Spot], words: Words) -> tuple[Cell, ...]:
+    """Return the cells of a grid with the words in them.
+
+    Args:
+        heights: the upper edge, what is between rows, and the lower edge.
+        edges: the same of columns.
+        spots: of the cells, which fill the grid.
+        words: of the page.
+    """
+    contents = _contents(heights, edges, spots, words.inside(edges[0], heights[0], edges[-1], heights[-1]))
+    return tuple(
+        Cell(
+            row=row,
+            column=column,
+            rows=rows,
+            columns=columns,
+            text=text_of_words(said),
+            box=(edges[column], heights[row], edges[column + columns], heights[row + rows]),
+        )
+        for (row, column, rows, columns), said in zip(spots, contents, strict=True)
+    )
+
+
+def _contents(
+    heights: Sequence[float], edges: Sequence[float], spots: Sequence[Spot], words: Iterable[Word]
+) -> list[list[Word]]:
+    """Return the words of each cell."""
+    owners = {
+        (row + i, column + j): number
+        for number, (row, column, rows, columns) in enumerate(spots)
+        for i in range(rows)
+        for j in range(columns)
+    }
+    contents: list[list[Word]] = [[] for _ in spots]
+    for word in words:
+        row = min(max(bisect_right(heights, word.down) - 1, 0), len(heights) - 2)
+        column = min(max(bisect_right(edges, word.across) - 1, 0), len(edges) - 2)
+        contents[owners[row, column]].append(word)
+    return contents
 
 
 def is_filled(cells: Sequence[Cell]) -> bool:

@@ -1,4 +1,4 @@
-"""What a tagged PDF says of its own structure (ISO 32000-2, 14.7 and 14.8): which text is a heading, of what level.
+"""What a tagged PDF says of its own structure (ISO 32000-2, 14.8): paragraphs, headings with levels, tables.
 
 PDFium reads the structure tree and says to which part of it each piece of text belongs; the parser's lines are matched
 by where they are. Tags decide where paragraphs end and what they are, where a page has them for most of its text. Where
@@ -7,7 +7,7 @@ the authors marked nothing as a heading, as Word users do who only set text in b
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import pypdfium2.raw as pdfium_c
 from docling.utils.locks import pypdfium2_lock
 
 from docparse_doctags._layout._lines import Line, PageLines, Tag
+from docparse_doctags._layout._structure import Element, Structure, structure_of
+from docparse_doctags._layout._tagged_tables import tagged_tables
 
 _LEVELS = {"Title": 1, "H": 1, **{f"H{level}": level for level in range(1, 7)}}
 _BLOCKS = frozenset(
@@ -25,18 +27,14 @@ _BLOCKS = frozenset(
 )
 """Elements that are paragraphs of their own. Inside them are spans, links and the like."""
 
-_DEEPEST = 60
-_MOST_ELEMENTS, _MOST_OBJECTS = 5000, 5000
-"""Bounds of one page: damaged trees have loops, and a page with more pieces of text is a drawing."""
+_MOST_OBJECTS = 5000
+"""A page with more pieces of text is a drawing."""
 
 _TAGGED = 0.8
 """Tags of a page count when at least this share of its letters has some."""
 
 _HEADINGS = 0.35
 """A document of which more letters than this share are headings was tagged by its looks, and badly."""
-
-_ROLE_BYTES = 64
-"""Of a name in UTF-16, with its terminating zero; the longest here has ten letters."""
 
 _BAND = 16.0
 
@@ -51,7 +49,7 @@ class _Piece:
 
 
 def tagged(pages: Sequence[PageLines], source: Path | BytesIO, password: str | None = None) -> list[PageLines]:
-    """Return the pages, their lines with tags where the PDF has sane ones.
+    """Return the pages, their lines with tags, and with the tables that these tell, where the PDF has sane ones.
 
     Args:
         pages: what the parser read.
@@ -68,7 +66,7 @@ def tagged(pages: Sequence[PageLines], source: Path | BytesIO, password: str | N
         try:
             if not pdfium_c.FPDFCatalog_IsTagged(document.raw):
                 return list(pages)
-            found = [_tagged_page(page, _pieces(document, page.number)) for page in pages]
+            found = [_tagged_page(page, *_read(document, page.number)) for page in pages]
         finally:
             document.close()
     return found if _are_sane(found) else list(pages)
@@ -85,7 +83,7 @@ def _are_sane(pages: Sequence[PageLines]) -> bool:
     return headings <= _HEADINGS * sum(len(line.text) for line in lines)
 
 
-def _tagged_page(page: PageLines, pieces: Sequence[_Piece]) -> PageLines:
+def _tagged_page(page: PageLines, structure: Structure, pieces: Sequence[_Piece]) -> PageLines:
     if page.turn.degrees:
         return page
     bands: defaultdict[int, list[_Piece]] = defaultdict(list)
@@ -95,7 +93,13 @@ def _tagged_page(page: PageLines, pieces: Sequence[_Piece]) -> PageLines:
     lines = tuple(attrs.evolve(line, tag=_tag_of(line, page, bands)) for line in page.lines)
     letters = sum(len(line.text) for line in lines)
     with_tags = sum(len(line.text) for line in lines if line.tag is not None)
-    return attrs.evolve(page, lines=lines) if with_tags >= _TAGGED * letters else page
+    if with_tags < _TAGGED * letters:
+        return page
+    page = attrs.evolve(page, lines=lines)
+    boxes: defaultdict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
+    for piece in pieces:
+        boxes[piece.tag.element[1]].append((piece.left, piece.top, piece.right, piece.bottom))
+    return attrs.evolve(page, tables=tuple(tagged_tables(page, structure, boxes)))
 
 
 def _tag_of(line: Line, page: PageLines, bands: Mapping[int, Sequence[_Piece]]) -> Tag | None:
@@ -111,25 +115,28 @@ def _tag_of(line: Line, page: PageLines, bands: Mapping[int, Sequence[_Piece]]) 
     return None
 
 
-def _pieces(document: pdfium.PdfDocument, number: int) -> list[_Piece]:
-    """Return the pieces of text of a page that the structure tree knows."""
+def _read(document: pdfium.PdfDocument, number: int) -> tuple[Structure, list[_Piece]]:
+    """Return the structure of a page and the pieces of text that it knows."""
     try:
         page = document[number - 1]
     except pdfium.PdfiumError:
-        return []
+        return Structure(), []
     if page.get_rotation():
-        return []  # PDFium's boxes are those of the page before it is turned
-    tags = _tags(page, number)
+        return Structure(), []  # PDFium's boxes are those of the page before it is turned
+    structure = structure_of(page)
+    pieces = list(_pieces(page, _tags(structure, number)))
+    page.close()
+    return structure, pieces
+
+
+def _pieces(page: pdfium.PdfPage, tags: Mapping[int, Tag]) -> Iterator[_Piece]:
     height = page.get_height()
     edges = [ctypes.c_float() for _ in range(4)]
-    pieces = []
     for item in _text_objects(page) if tags else ():
         tag = tags.get(pdfium_c.FPDFPageObj_GetMarkedContentID(item))
         if tag is not None and pdfium_c.FPDFPageObj_GetBounds(item, *edges):
             left, bottom, right, top = (edge.value for edge in edges)
-            pieces.append(_Piece(left, height - top, right, height - bottom, tag))
-    page.close()
-    return pieces
+            yield _Piece(left, height - top, right, height - bottom, tag)
 
 
 def _text_objects(page: pdfium.PdfPage) -> Iterator[Any]:
@@ -139,34 +146,21 @@ def _text_objects(page: pdfium.PdfPage) -> Iterator[Any]:
             yield item
 
 
-def _tags(page: pdfium.PdfPage, number: int) -> dict[int, Tag]:
+def _tags(structure: Structure, number: int) -> dict[int, Tag]:
     """Return number of a piece of marked content → the paragraph that it is in."""
-    tree = pdfium_c.FPDF_StructTree_GetForPage(page)
-    if not tree:
-        return {}
     claims: defaultdict[int, list[Tag]] = defaultdict(list)
-    stack: list[tuple[Any, Tag | None, int]] = [
-        (pdfium_c.FPDF_StructTree_GetChildAtIndex(tree, index), None, 0)
-        for index in reversed(range(pdfium_c.FPDF_StructTree_CountChildren(tree)))
-    ]
-    for count in range(_MOST_ELEMENTS):
-        if not stack:
-            break
-        element, above, depth = stack.pop()
-        if not element or depth > _DEEPEST:
-            continue
-        role = _role(element)
-        tag = _tag((number, count), role, above)
-        for content in _contents(element):
-            if tag is not None:
-                claims[content].append(tag)
-        children = range(max(pdfium_c.FPDF_StructElement_CountChildren(element), 0))
-        stack += [
-            (pdfium_c.FPDF_StructElement_GetChildAtIndex(element, index), tag, depth + 1)
-            for index in reversed(children)
-        ]
-    pdfium_c.FPDF_StructTree_Close(tree)
+    _claim(structure.root, None, number, claims)
     return _settled(claims)
+
+
+def _claim(element: Element, above: Tag | None, page: int, claims: defaultdict[int, list[Tag]]) -> None:
+    tag = _tag((page, element.number), element.role, above)
+    for content in element.contents:
+        if tag is not None:
+            claims[content].append(tag)
+    for child in element.children:
+        if child is not None:
+            _claim(child, tag, page, claims)
 
 
 def _settled(claims: Mapping[int, Sequence[Tag]]) -> dict[int, Tag]:
@@ -190,21 +184,3 @@ def _tag(element: tuple[int, int], role: str, above: Tag | None) -> Tag | None:
     if role == "P" and above is not None and above.role != "BlockQuote":
         return Tag(element=element, role=above.role, level=above.level)
     return Tag(element=element, role=role, level=_LEVELS.get(role, 0))
-
-
-def _contents(element: Any) -> Collection[int]:
-    """Return the numbers of the marked content that an element has itself."""
-    children = range(max(pdfium_c.FPDF_StructElement_CountChildren(element), 0))
-    found = {pdfium_c.FPDF_StructElement_GetChildMarkedContentID(element, index) for index in children}
-    found |= {
-        pdfium_c.FPDF_StructElement_GetMarkedContentIdAtIndex(element, index)
-        for index in range(max(pdfium_c.FPDF_StructElement_GetMarkedContentIdCount(element), 0))
-    }
-    return found - {-1}
-
-
-def _role(element: Any) -> str:
-    """Return the name of an element; one that is longer than all names of the standard is none that counts here."""
-    buffer = ctypes.create_string_buffer(_ROLE_BYTES)
-    size = pdfium_c.FPDF_StructElement_GetType(element, buffer, _ROLE_BYTES)
-    return buffer.raw[: max(size - 2, 0)].decode("utf-16-le", "replace") if size <= _ROLE_BYTES else ""
