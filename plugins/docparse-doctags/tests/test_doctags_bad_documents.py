@@ -276,3 +276,18 @@ def test_an_offset_before_the_start_of_an_archive_is_damage_and_no_trouble_with_
     path.write_bytes(data[:200] + data[central - 100 :])
 
     assert "truncated or damaged" in refused(path)
+
+
+def test_such_an_offset_of_one_member_is_damage_too(refused, make):
+    path = make("tides.xlsx")
+    with zipfile.ZipFile(path) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(path, "w") as copy:
+        copy.writestr(sheet, members.pop(sheet))
+        for name, data in members.items():
+            copy.writestr(name, data)
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + data[11:])  # every offset is one too large, so the first one ends up before the start
+
+    assert refused(path).startswith("docling cannot ")

@@ -3,7 +3,8 @@
 import errno
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from docparse_doctags._refusal import AGAIN, refusal
@@ -17,10 +18,28 @@ _MIMETYPES = {
     "application/epub+zip": "epub",
 }
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
-"""What ``zipfile`` raises on damaged archives, besides ``OSError`` EINVAL where an offset lies before the start."""
+"""What ``zipfile`` raises on archives that are damaged, where ``opened`` opens them."""
 
 _SMALL = 1_000_000
 """More than any honest ``mimetype`` or ODF ``manifest.xml`` needs, in bytes."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive to read in it, here and inside the block.
+
+    Raises:
+        BadZipFile: an offset in it lies before its start, of which ``zipfile`` makes an ``OSError``.
+        OSError: the file cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        msg = f"an offset lies before the start: {error}"
+        raise zipfile.BadZipFile(msg) from error
 
 
 def archive_format(path: Path, *, max_unpacked_mb: float) -> str:
@@ -33,14 +52,12 @@ def archive_format(path: Path, *, max_unpacked_mb: float) -> str:
         StageError: of category ``input``: damaged, encrypted, a bomb, or not a document.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as archive:
             members = archive.infolist()
             _refuse_bombs(members, max_unpacked_mb)
             found = _format_of(archive, [member.filename for member in members])
             encrypted = _is_encrypted(archive, members)
-    except (*DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
+    except DAMAGE as error:
         msg = f"the file is a zip archive that cannot be opened, so it is truncated or damaged ({error})"
         raise refusal(msg) from None
     if encrypted:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from docparse_doctags._archive import DAMAGE
+from docparse_doctags._archive import DAMAGE, opened
 from docparse_doctags._refusal import AGAIN, refusal
 
 _BLOCK = 1 << 20
@@ -84,7 +84,7 @@ def _check_cells(cells: int, max_cells: int) -> None:
 
 def _check_workbook(path: Path, max_cells: int) -> None:
     cells = 0
-    with contextlib.suppress(*DAMAGE), zipfile.ZipFile(path) as archive:  # docling's reader says what is damaged
+    with contextlib.suppress(*DAMAGE), opened(path) as archive:  # docling's reader says what is damaged
         for member in archive.infolist():
             if member.filename.startswith("xl/worksheets/") and member.filename.endswith(".xml"):
                 cells += _cells_of(archive, member)

@@ -14,6 +14,7 @@ import pypdfium2 as pdfium
 from docling.utils.locks import pypdfium2_lock
 from lxml import etree  # type: ignore[import-untyped]  # there are no stubs
 
+from docparse_doctags._archive import opened
 from docparse_doctags._sniff import OLE
 from docparse_doctags._source import openable
 
@@ -75,7 +76,7 @@ def _read(path: Path, kind: str, password: str | None) -> Facts:
     if kind in _PARTS:
         return _of_archive(path, _PARTS[kind])
     if kind == "epub":
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as archive:
             package = [name for name in archive.namelist() if name.endswith(".opf")]
         return _of_archive(path, package[0])
     with path.open("rb") as file:
@@ -117,7 +118,7 @@ def _pdf_date(text: str) -> str:
 
 
 def _of_archive(path: Path, member: str) -> Facts:
-    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+    with opened(path) as archive, archive.open(member) as file:
         root = _root(file.read(_LARGEST_PART))
     facts: Facts = {"authors": []}
     for element in root.iter(etree.Element):

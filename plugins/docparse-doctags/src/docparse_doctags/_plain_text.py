@@ -6,7 +6,6 @@ Nothing here recurses, builds a tree, or takes longer than reading the file a fe
 import codecs
 import html
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from docling_core.types.doc import (
     Size,
 )
 
+from docparse_doctags._archive import opened
 from docparse_doctags._formats import ARCHIVES
 from docparse_doctags._refusal import refusal
 from docparse_doctags._sniff import OLE
@@ -86,7 +86,7 @@ def _decoded(data: bytes) -> str:
 def _archived(path: Path) -> str:
     """Return the markup of the parts of an office file or EPUB that hold its text."""
     parts: list[str] = []
-    with zipfile.ZipFile(path) as archive:
+    with opened(path) as archive:
         for member in archive.infolist():
             if _TEXT_PARTS.fullmatch(member.filename):
                 with archive.open(member) as file:

@@ -8,4 +8,5 @@ AGAIN = "raise it and run again with --retry-quarantined"
 
 def refusal(message: str, *, detail: str = "") -> StageError:
     """Return the failure of a document that cannot be converted: one sentence for the person who owns it."""
-    return StageError(message, category=Category.INPUT, detail=detail)
+    one_line = " ".join(message.split())  # some readers' errors are paragraphs
+    return StageError(one_line, category=Category.INPUT, detail=detail)
