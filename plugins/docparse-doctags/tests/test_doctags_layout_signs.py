@@ -20,74 +20,50 @@ BODY = ParagraphStyle("body", fontName="Times-Roman", fontSize=10, leading=12, s
 TIDE = "The harbour gauge has recorded the height of the water every hour since 1911."
 
 
-def _tagged_pdf(path, parts, *, sizes=None, leading=24):
-    """Write a tagged PDF, which reportlab cannot: one line of text for each (role, text); return its path."""
-    sizes = sizes or [10] * len(parts)
-    lines = [
-        f"/{role} <</MCID {number}>> BDC BT /F1 {size} Tf 72 {760 - leading * number} Td ({text}) Tj ET EMC"
-        for number, ((role, text), size) in enumerate(zip(parts, sizes, strict=True))
-    ]
-    content = "\n".join(lines).encode()
-    first = 7
-    elements = [
-        f"<</Type /StructElem /S /{role} /P 5 0 R /Pg 3 0 R /K {number}>>".encode()
-        for number, (role, _) in enumerate(parts)
-    ]
-    kids = " ".join(f"{first + number} 0 R" for number in range(len(parts)))
-    objects = [
-        b"<</Type /Catalog /Pages 2 0 R /MarkInfo <</Marked true>> /StructTreeRoot 5 0 R>>",
-        b"<</Type /Pages /Kids [3 0 R] /Count 1>>",
-        (
-            b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /StructParents 0 "
-            b"/Resources <</Font <</F1 6 0 R>>>>>>"
-        ),
-        b"<</Length %d>>\nstream\n%s\nendstream" % (len(content), content),
-        f"<</Type /StructTreeRoot /K [{kids}] /ParentTree <</Nums [0 [{kids}]]>> /ParentTreeNextKey 1>>".encode(),
-        b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>",
-        *elements,
-    ]
-    data, places = b"%PDF-1.7\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"trailer\n<</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(data))
-    path.write_bytes(data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer)
-    return path
+@pytest.fixture
+def tagged(tagged_pdf, tmp_path):
+    """Write a tagged PDF, one line of text for each (role, text), and return its path."""
+
+    def write(parts, *, sizes=None, leading=24):
+        pdf = tagged_pdf()
+        for number, ((role, text), size) in enumerate(zip(parts, sizes or [10] * len(parts), strict=True)):
+            pdf.size = size
+            pdf.text(None, role, text, 72, 82 + leading * number)
+        return pdf.save(tmp_path / "tagged.pdf")
+
+    return write
 
 
 def _levels(result):
     return [(item["text"], item["level"]) for item in result.document["texts"] if item["label"] == "section_header"]
 
 
-def test_tags_tell_headings_that_look_like_text_and_their_levels(convert, tmp_path):
-    path = _tagged_pdf(tmp_path / "tagged.pdf", [("H1", "The Gauge"), ("P", TIDE), ("H3", "Its clock"), ("P", TIDE)])
+def test_tags_tell_headings_that_look_like_text_and_their_levels(convert, tagged):
+    path = tagged([("H1", "The Gauge"), ("P", TIDE), ("H3", "Its clock"), ("P", TIDE)])
 
     assert _levels(convert(path)) == [("The Gauge", 1), ("Its clock", 3)]
 
 
-def test_tags_tell_where_paragraphs_end(convert, tmp_path):
-    path = _tagged_pdf(
-        tmp_path / "tagged.pdf", [("H1", "The Gauge"), ("P", TIDE), ("P", TIDE), ("P", TIDE)], leading=11
-    )
+def test_tags_tell_where_paragraphs_end(convert, tagged):
+    path = tagged([("H1", "The Gauge"), ("P", TIDE), ("P", TIDE), ("P", TIDE)], leading=11)
 
     assert convert(path).texts == ["The Gauge", TIDE, TIDE, TIDE]
 
 
-def test_a_paragraph_of_a_list_item_is_a_list_item(convert, tmp_path):
-    path = _tagged_pdf(tmp_path / "tagged.pdf", [("H1", "The Gauge"), ("LBody", "Read it."), ("P", TIDE)])
+def test_a_paragraph_of_a_list_item_is_a_list_item(convert, tagged):
+    path = tagged([("H1", "The Gauge"), ("LBody", "Read it."), ("P", TIDE)])
 
     assert convert(path).labels["Read it."] == "list_item"
 
 
-def test_a_document_that_is_tagged_as_all_headings_is_read_by_its_look(convert, tmp_path):
-    path = _tagged_pdf(tmp_path / "tagged.pdf", [("H1", TIDE), ("H1", TIDE), ("P", "The end.")])
+def test_a_document_that_is_tagged_as_all_headings_is_read_by_its_look(convert, tagged):
+    path = tagged([("H1", TIDE), ("H1", TIDE), ("P", "The end.")])
 
     assert _levels(convert(path)) == []
 
 
-def test_without_tagged_headings_headings_are_told_by_their_look(convert, tmp_path):
-    path = _tagged_pdf(tmp_path / "tagged.pdf", [("P", "The Gauge"), ("P", TIDE), ("P", TIDE)], sizes=[18, 10, 10])
+def test_without_tagged_headings_headings_are_told_by_their_look(convert, tagged):
+    path = tagged([("P", "The Gauge"), ("P", TIDE), ("P", TIDE)], sizes=[18, 10, 10])
 
     assert _levels(convert(path)) == [("The Gauge", 1)]
 
@@ -228,8 +204,8 @@ def test_figures_at_the_foot_of_pages_are_no_furniture(convert, tmp_path):
     assert {labels[f"-{page}.5"] for page in range(3)} == {"text"}
 
 
-def test_a_stream_is_read_like_a_file(tmp_path):
-    path = _tagged_pdf(tmp_path / "tagged.pdf", [("H1", "The Gauge"), ("P", TIDE), ("P", TIDE)])
+def test_a_stream_is_read_like_a_file(tagged):
+    path = tagged([("H1", "The Gauge"), ("P", TIDE), ("P", TIDE)])
     reader = native.pdf_reader()
     given = InputDocument(
         path_or_stream=io.BytesIO(path.read_bytes()),

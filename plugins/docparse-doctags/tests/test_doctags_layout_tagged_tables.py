@@ -14,93 +14,10 @@ ROWS = [
 ACROSS = (72, 200, 330)
 
 
-class Pdf:
-    """Writes a tagged PDF, which reportlab cannot: pieces of text, and elements of the structure around them."""
-
-    def __init__(self):
-        self._content = []
-        self._owners = []
-        self._objects = {}
-        self._kids = []
-
-    def text(self, above, role, said, left, top, spans=""):
-        """Add an element with a piece of text, or with none, and return its number."""
-        element = self.element(above, role, spans)
-        if said:
-            number = len(self._owners)
-            self._owners.append(element)
-            place = f"/F1 10 Tf {left} {842 - top} Td"
-            self._content.append(f"/{role} <</MCID {number}>> BDC BT {place} ({said}) Tj ET EMC")
-            self._objects[element]["kids"].append(str(number))
-        return element
-
-    def element(self, above, role, attributes=""):
-        """Add an element, below another or at the top, and return its number."""
-        number = 7 + len(self._objects)
-        self._objects[number] = {"role": role, "above": above or 5, "kids": [], "attributes": attributes}
-        (self._objects[above]["kids"] if above else self._kids).append(f"{number} 0 R")
-        return number
-
-    def table(self, rows, **where):
-        """Add a table; a cell is a text, or a role, a text and attributes. Return its number."""
-        table = self.element(None, "Table")
-        self.rows(table, rows, **where)
-        return table
-
-    def rows(self, above, rows, *, top=200, across=ACROSS, pitch=20):
-        """Add rows to a table or to a group of its rows."""
-        for number, cells in enumerate(rows):
-            row = self.element(above, "TR")
-            for left, cell in zip(across, cells, strict=False):
-                role, said, spans = ("TD", cell, "") if isinstance(cell, str) else cell
-                self.text(row, role, said, left, top + number * pitch, spans)
-
-    def put_into(self, above, element):
-        """Put an element into another one, too."""
-        self._objects[above]["kids"].append(f"{element} 0 R")
-
-    def draw(self, operators):
-        """Add something that is drawn."""
-        self._content.append(f"/Artifact BMC {operators} EMC")
-
-    def save(self, path):
-        """Write the file and return its path."""
-        content = "\n".join(self._content).encode()
-        parents = " ".join(f"{owner} 0 R" for owner in self._owners)
-        kids = " ".join(self._kids)
-        objects = [
-            b"<</Type /Catalog /Pages 2 0 R /MarkInfo <</Marked true>> /StructTreeRoot 5 0 R>>",
-            b"<</Type /Pages /Kids [3 0 R] /Count 1>>",
-            (
-                b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /StructParents 0 "
-                b"/Resources <</Font <</F1 6 0 R>>>>>>"
-            ),
-            b"<</Length %d>>\nstream\n%s\nendstream" % (len(content), content),
-            f"<</Type /StructTreeRoot /K [{kids}] /ParentTree <</Nums [0 [{parents}]]>>>>".encode(),
-            b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>",
-            *(_element(one) for one in self._objects.values()),
-        ]
-        data, places = b"%PDF-1.7\n", []
-        for number, body in enumerate(objects, 1):
-            places.append(len(data))
-            data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-        table = b"".join(b"%010d 00000 n \n" % place for place in places)
-        size = len(objects) + 1
-        trailer = b"trailer\n<</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(data))
-        path.write_bytes(data + b"xref\n0 %d\n0000000000 65535 f \n" % size + table + trailer)
-        return path
-
-
-def _element(one):
-    attributes = f"/A <</O /Table {one['attributes']}>>" if one["attributes"] else ""
-    kids = " ".join(one["kids"])
-    return f"<</Type /StructElem /S /{one['role']} /P {one['above']} 0 R /Pg 3 0 R {attributes} /K [{kids}]>>".encode()
-
-
 @pytest.fixture
-def pdf():
+def pdf(tagged_pdf):
     """Return a tagged PDF with a paragraph."""
-    made = Pdf()
+    made = tagged_pdf()
     made.text(None, "P", "The gauges of the harbour and who reads them.", 72, 100)
     return made
 
@@ -270,8 +187,8 @@ def test_a_table_over_the_text_of_others_is_not_believed(pdf, tables):
     assert tables(pdf) == []
 
 
-def test_a_page_that_is_laid_out_in_a_table_is_no_table(convert, tmp_path):
-    pdf = Pdf()
+def test_a_page_that_is_laid_out_in_a_table_is_no_table(convert, tagged_pdf, tmp_path):
+    pdf = tagged_pdf()
     table = pdf.element(None, "Table")
     for side in range(2):
         row = pdf.element(table, "TR")
