@@ -40,9 +40,9 @@ class Converter:
     r"""Converts documents of known format, one after the other, with pipelines that stay open.
 
     It does without docling's ``DocumentConverter``, which believes magic numbers first and takes a CSV file that begins
-    with ``BM25`` for a bitmap. It gives readers a
-    stream and not a path, except for PDFs, so that none can look for files beside the document (LaTeX ``\input``).
-    Remote and local resources and docling's external plugins stay off, as they are by default.
+    with ``BM25`` for a bitmap. It gives readers a stream and not a path, except for PDFs, so that none can look for
+    files beside the document (LaTeX ``\input``). Remote and local resources and docling's external plugins stay off, as
+    they are by default.
 
     Args:
         chosen: the engine's readers, of PDFs and of the images that it can read.

@@ -17,7 +17,7 @@ def without_modules(*names: str) -> Iterator[None]:
     does without them where they are not. No engine here uses them, and without them a worker starts in 1.5 s instead of
     3.4 and takes 200 MB less (measured with docling-slim 2.142.1 and torch 2.13).
     """
-    with _in_place_of(dict.fromkeys(names)):  # None makes the import raise ModuleNotFoundError
+    with in_place_of(dict.fromkeys(names)):  # None makes the import raise ModuleNotFoundError
         yield
 
 
@@ -30,10 +30,23 @@ def later_modules(*names: str) -> Iterator[None]:
     inside the block (an annotation, ``from NAME import function``) is a function that calls the real one.
     """
     modules = {name: _LaterModule(name) for name in names}
-    with _in_place_of(modules):
+    with in_place_of(modules):
         yield
     for module in modules.values():
         vars(module)["_load"] = True
+
+
+@contextmanager
+def in_place_of(given: dict[str, Any]) -> Iterator[None]:
+    """Let ``import`` find these inside the block, unless a module of the name is loaded already."""
+    modules = cast("dict[str, Any]", sys.modules)
+    placed = {name: module for name, module in given.items() if name not in modules}
+    modules.update(placed)
+    try:
+        yield
+    finally:
+        for name in placed:
+            del modules[name]
 
 
 class _LaterModule(ModuleType):
@@ -51,16 +64,3 @@ def _taken(module: str, name: str) -> Any:
 
 def _called(module: str, name: str, *args: Any, **kwargs: Any) -> Any:
     return _taken(module, name)(*args, **kwargs)
-
-
-@contextmanager
-def _in_place_of(given: dict[str, Any]) -> Iterator[None]:
-    """Let ``import`` find these inside the block, unless a module of the name is loaded already."""
-    modules = cast("dict[str, Any]", sys.modules)
-    placed = {name: module for name, module in given.items() if name not in modules}
-    modules.update(placed)
-    try:
-        yield
-    finally:
-        for name in placed:
-            del modules[name]

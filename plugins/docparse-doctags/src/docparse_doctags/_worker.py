@@ -14,6 +14,9 @@ _NEW_OBJECTS = 10_000
 A page makes thousands and hardly a cycle; looking for those took a seventh of the processor time of PDFs.
 """
 
+_UNUSED, _SELDOM_USED = ("torch", "transformers"), ("pandas", "scipy.ndimage")
+"""What docling imports and no engine but ``ml`` needs: the second are loaded if somebody uses them after all."""
+
 
 def collect_seldom() -> None:
     """Let Python's collector of cycles run less often in this process."""
@@ -23,13 +26,11 @@ def collect_seldom() -> None:
 def open_worker(context: StageContext) -> Callable[[WorkItem], ItemOutcome]:
     """Return the function that converts one document, with docling loaded."""
     engine = context.resolved.get("engine", "native")
-    local_models = engine == "ml"
     reads_images = context.resolved.get("ocr") == "rapidocr"
     # The model sees the pages itself; OCR is for when it does not answer.
     has_spare = engine == "vlm" and context.options.ocr == "auto" and ocr_version() is not None
     collect_seldom()
-    unused = () if local_models else ("torch", "transformers")
-    later = () if local_models else ("pandas", "scipy.ndimage")
+    unused, later = ((), ()) if engine == "ml" else (_UNUSED, _SELDOM_USED)
     with without_modules(*unused), later_modules(*later):
         from docparse_doctags._conversion import DocumentWorker  # noqa: PLC0415 - docling takes 1.5 s
 

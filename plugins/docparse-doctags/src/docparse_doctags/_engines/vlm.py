@@ -1,8 +1,6 @@
 """docling's vision-language pipeline: each page is an image that a model, served elsewhere, reads."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import ModuleType
 
 from docling.backend.docling_parse_backend import ThreadedDoclingParseDocumentBackend
@@ -12,6 +10,7 @@ from docling.datamodel.stage_model_specs import VlmModelSpec
 from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, VlmEngineType
 from pydantic import AnyUrl
 
+from docparse_doctags._light_import import in_place_of
 from docparse_doctags._readers import Reader
 
 NAME = "vlm"
@@ -25,19 +24,15 @@ _LOCAL_MODELS = {
 }
 
 
-@contextmanager
-def _without_local_models() -> Iterator[None]:
+def _without_local_models() -> AbstractContextManager[None]:
     """Let docling's pipeline be imported without transformers and torch, which only models on this machine need."""
-    missing = {name: kind for name, kind in _LOCAL_MODELS.items() if name not in sys.modules}
-    for name, kind in missing.items():
-        module = ModuleType(name)
-        setattr(module, kind, type(kind, (), {}))
-        sys.modules[name] = module
-    try:
-        yield
-    finally:
-        for name in missing:
-            del sys.modules[name]
+    return in_place_of({name: _module_with(name, kind) for name, kind in _LOCAL_MODELS.items()})
+
+
+def _module_with(name: str, kind: str) -> ModuleType:
+    module = ModuleType(name)
+    setattr(module, kind, type(kind, (), {}))
+    return module
 
 
 def pdf_reader(*, url: str, model: str, answers: str, prompt: str, key: str | None) -> Reader:
